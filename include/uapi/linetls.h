@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * linetls: TLS transmission with the encryption at the edge of the host.
+ *
+ * Protocol
+ * --------
+ * linetls is a TCP upper layer protocol (ULP) that speaks the socket options
+ * of the kernel's own ULP "tls" (Documentation/networking/tls.rst), and adds
+ * the ones below. It transmits only: reception is left to the application.
+ *
+ *   1. The application completes a TLS 1.2 or 1.3 handshake in user space,
+ *      over a connected TCP socket.
+ *   2. setsockopt(fd, SOL_TCP, TCP_ULP, "linetls", 7) attaches the ULP.
+ *      The stream is unchanged so far.
+ *   3. setsockopt(fd, SOL_TLS, LINETLS_TX_MODE, &mode, sizeof(int)), optional,
+ *      says who may encrypt this connection.
+ *   4. setsockopt(fd, SOL_TLS, TLS_TX, &info, len), where info is one of the
+ *      struct tls12_crypto_info_* of <linux/tls.h>, hands over the write keys.
+ *      All bytes sent afterwards are payload of TLS records; what was sent
+ *      before goes out as it was written.
+ *   5. send(), sendmsg(), sendfile() and splice() send application data.
+ *      sendmsg() with a SOL_TLS/TLS_SET_RECORD_TYPE control message sends one
+ *      record of another type (RFC 8446 section 5.1).
+ *
+ * From step 4 on the socket's queue holds plaintext records. A packet is
+ * encrypted where it leaves the host: by the network device that offloads the
+ * connection, or in software in front of any other device.
+ */
+#ifndef _UAPI_LINETLS_H
+#define _UAPI_LINETLS_H
+
+#include <linux/types.h>
+
+#define LINETLS_ULP_NAME	"linetls"
+
+/* Options at level SOL_TLS; those below 64 are the kernel's (linux/tls.h). */
+
+/*
+ * LINETLS_TX_MODE: int, one of enum linetls_tx_mode; get and set.
+ *
+ * Set it before TLS_TX, after which it fails with EBUSY. EINVAL: not a mode,
+ * or optlen is not sizeof(int).
+ */
+#define LINETLS_TX_MODE		64
+
+/*
+ * LINETLS_TX_STATUS: struct linetls_tx_status; get only.
+ *
+ * The kernel fills as much as optlen holds and returns in optlen what it
+ * filled. ENOTCONN: no TLS_TX was done. EINVAL: optlen is below 8.
+ */
+#define LINETLS_TX_STATUS	65
+
+enum linetls_tx_mode {
+	LINETLS_TX_MODE_PREFER = 0,	/* a device where one takes it */
+	LINETLS_TX_MODE_SOFTWARE = 1,	/* never a device */
+	LINETLS_TX_MODE_REQUIRE = 2,	/* TLS_TX fails without a device */
+};
+
+/* Who encrypts the connection now (linetls_tx_status.path). */
+enum linetls_tx_path {
+	LINETLS_TX_PATH_SOFTWARE = 0,
+	LINETLS_TX_PATH_DEVICE = 1,
+};
+
+/*
+ * Why a connection is not, or no longer, encrypted by a device
+ * (linetls_tx_status.reason, and the names in /proc/net/linetls_stat).
+ */
+enum linetls_tx_reason {
+	LINETLS_REASON_NONE = 0,
+	LINETLS_REASON_MODE = 1,	/* LINETLS_TX_MODE_SOFTWARE */
+	LINETLS_REASON_NO_ROUTE = 2,	/* the socket has no route */
+	LINETLS_REASON_NO_FEATURE = 3,	/* tls-hw-tx-offload off or absent */
+	LINETLS_REASON_DEVICE_DOWN = 4,	/* the device is or went down */
+	LINETLS_REASON_REFUSED = 5,	/* the driver's tls_dev_add failed */
+	LINETLS_REASON_CIPHER = 6,	/* no contract with this driver for it */
+	LINETLS_REASON_FEATURE_OFF = 7,	/* tls-hw-tx-offload was switched off */
+	LINETLS_REASON_MODULE = 8,	/* the driver's module has no reference */
+};
+
+struct linetls_tx_status {
+	__u16 version;			/* TLS_1_2_VERSION, TLS_1_3_VERSION */
+	__u16 cipher;			/* TLS_CIPHER_* of linux/tls.h */
+	__u8 mode;			/* enum linetls_tx_mode */
+	__u8 path;			/* enum linetls_tx_path */
+	__u8 reason;			/* enum linetls_tx_reason */
+	__u8 pad;
+	__u32 ifindex;			/* offloading device, 0: none */
+	__u32 records_tracked;		/* not yet acknowledged */
+	__u64 records;			/* sent so far */
+	__u64 device_packets;		/* handed to the device to encrypt */
+	__u64 device_bytes;
+	__u64 software_packets;		/* encrypted in front of a device */
+	__u64 software_bytes;
+	__u64 dropped_packets;		/* could not be encrypted */
+};
+
+#endif

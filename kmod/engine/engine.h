@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Record engine: TLS record protection over a byte stream that arrives in
+ * segments of any size, as a network device does it.
+ *
+ * The engine is given the bytes of a TCP stream in order, records with header,
+ * plaintext and room for the tag, and writes the same number of bytes with
+ * plaintext and tag replaced by what goes on the wire. Between two calls a
+ * struct engine_stream is all the state there is. After a gap the caller sets
+ * the stream to the start of a record with engine_seek() and feeds the bytes
+ * up to the gap's end with @out == NULL: a resync.
+ *
+ * TLS 1.2 (RFC 5288): header 5, explicit nonce 8, plaintext, tag 16; the nonce
+ * is read from the record. Additional data: sequence number, type, version,
+ * plaintext length.
+ * TLS 1.3 (RFC 8446 section 5.2): header 5, plaintext with the content type as
+ * its last byte, tag 16; nonce = static IV xor sequence number. Additional
+ * data: the header.
+ *
+ * Plain C: no allocation, no locks, no kernel types. A key is read-only after
+ * engine_key_init() and may be shared; a stream belongs to one thread. The
+ * primitives (AES block, multiplication in GF(2^128)) come from prim.h: the
+ * kernel's crypto library there, libcrypto in the unit tests.
+ */
+#ifndef LINETLS_ENGINE_H
+#define LINETLS_ENGINE_H
+
+#include "prim.h"	/* u8, u16, u32, u64, size_t, bool; struct prim_aes, prim_ghash */
+
+enum engine_version {
+	ENGINE_TLS12 = 0x0303,	/* same values as TLS_1_2_VERSION and ... */
+	ENGINE_TLS13 = 0x0304,	/* ... TLS_1_3_VERSION of linux/tls.h */
+};
+
+enum engine_cipher {
+	ENGINE_AES_GCM_128 = 51,	/* same values as TLS_CIPHER_* ... */
+	ENGINE_AES_GCM_256 = 52,	/* ... of linux/tls.h */
+};
+
+enum engine_error {
+	ENGINE_OK = 0,
+	ENGINE_EINVAL = -1,	/* version, cipher or key length not supported */
+	ENGINE_EHEADER = -2,	/* not a record: length out of bounds; the
+				 * stream is dead until the next engine_seek()
+				 */
+	ENGINE_EPRIM = -3,	/* a primitive failed */
+};
+
+#define ENGINE_HEADER_LEN	5
+#define ENGINE_TAG_LEN		16
+#define ENGINE_MAX_PLAINTEXT	16384	/* RFC 8446 section 5.1 */
+
+struct engine_key {
+	u16 version;
+	u16 cipher;
+	u8 salt[4];	/* implicit nonce, TLS 1.2; first 4 bytes of the IV */
+	u8 iv[8];	/* the IV's other 8 bytes, TLS 1.3 only */
+	struct prim_aes aes;
+	struct prim_ghash ghash;
+};
+
+struct engine_stream {
+	u64 rec_seq;	/* sequence number of the current record */
+	u32 rec_off;	/* bytes of it done; 0: at a record's start */
+	u32 rec_len;	/* its length with header, 0: not known yet */
+	bool dead;	/* ENGINE_EHEADER was returned */
+	u32 aad_len;
+	u32 body_len;	/* plaintext bytes of this record done */
+	u8 hdr[ENGINE_HEADER_LEN + 8];
+	u8 ctr[16];	/* next counter block */
+	u8 ks[16];	/* key stream of the current block */
+	u8 hash[16];	/* GHASH state; a partial block is xored in */
+	u8 tagmask[16];	/* E(K, J0), then the tag */
+};
+
+/*
+ * engine_key_init - expand a key.
+ * @key:	written; wipe with engine_key_wipe()
+ * @version:	enum engine_version
+ * @cipher:	enum engine_cipher
+ * @secret:	16 or 32 bytes, by the cipher
+ * @salt:	4 bytes
+ * @iv:		8 bytes; ignored for TLS 1.2
+ * Returns ENGINE_OK, ENGINE_EINVAL or ENGINE_EPRIM.
+ */
+int engine_key_init(struct engine_key *key, u16 version, u16 cipher,
+		    const u8 *secret, const u8 *salt, const u8 *iv);
+void engine_key_wipe(struct engine_key *key);
+
+/* engine_seek - put @s at the start of the record with number @rec_seq. */
+void engine_seek(struct engine_stream *s, u64 rec_seq);
+
+/*
+ * engine_encrypt - the next @len bytes of the stream.
+ * @in:		record bytes as the host prepared them; tag bytes are ignored
+ * @out:	wire bytes, may be @in; NULL: account for the bytes only (resync)
+ * Returns ENGINE_OK or ENGINE_EHEADER (then @out is undefined and must not be
+ * sent). Any @len, any alignment, any number of records.
+ */
+int engine_encrypt(const struct engine_key *key, struct engine_stream *s,
+		   const u8 *in, u8 *out, size_t len);
+
+#endif
