@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Software encryption of parts of records, with the kernel crypto API.
+ *
+ * A packet rarely begins and ends with a record. Bytes before the tag depend
+ * on nothing but the key stream at their place and are encrypted alone, in
+ * counter mode (NIST SP 800-38D section 6.5: block i of a GCM message uses
+ * counter i + 2). Only the tag needs the whole record: then the AEAD runs over
+ * all of it, straight into the packet if the packet holds all of it, through
+ * a scratch area otherwise.
+ *
+ * Both transforms are synchronous: this runs in softirq, where a packet can't
+ * wait.
+ */
+#include <crypto/aead.h>
+#include <crypto/skcipher.h>
+#include <linux/local_lock.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include "linetls.h"
+
+#define CTR_BLOCK	16
+#define NONCE_SIZE	(LINETLS_SALT_SIZE + LINETLS_IV_SIZE)
+#define SCRATCH_PAGES	DIV_ROUND_UP(TLS_MAX_PAYLOAD_SIZE + 1 + \
+				     LINETLS_TAG_SIZE, PAGE_SIZE)
+#define SG_MAX		(MAX_SKB_FRAGS + SCRATCH_PAGES + 2)
+
+struct seal_scratch {
+	struct scatterlist src[SG_MAX];
+	struct scatterlist dst[SG_MAX];
+	u8 aad[TLS_AAD_SPACE_SIZE];
+	u8 iv[CTR_BLOCK];
+	u8 lead[CTR_BLOCK];
+	skb_frag_t record[SCRATCH_PAGES];	/* a record's body and tag */
+};
+
+struct seal_cpu {
+	local_lock_t lock;	/* @scratch, against preemption on this CPU */
+	struct seal_scratch *scratch;
+};
+
+static DEFINE_PER_CPU(struct seal_cpu, seal_cpu) = {
+	.lock = INIT_LOCAL_LOCK(lock),
+};
+
+/* linetls_crypto_info_size - optlen of TLS_TX for a cipher, 0: not supported */
+size_t linetls_crypto_info_size(u16 cipher)
+{
+	switch (cipher) {
+	case TLS_CIPHER_AES_GCM_128:
+		return sizeof(struct tls12_crypto_info_aes_gcm_128);
+	case TLS_CIPHER_AES_GCM_256:
+		return sizeof(struct tls12_crypto_info_aes_gcm_256);
+	default:
+		return 0;
+	}
+}
+
+static int key_setup(struct linetls_key *key, const u8 *secret, size_t len)
+{
+	int err;
+
+	key->aead = crypto_alloc_aead("gcm(aes)", 0, CRYPTO_ALG_ASYNC);
+	if (IS_ERR(key->aead)) {
+		err = PTR_ERR(key->aead);
+		key->aead = NULL;
+		return err;
+	}
+	key->ctr = crypto_alloc_sync_skcipher("ctr(aes)", 0, 0);
+	if (IS_ERR(key->ctr)) {
+		err = PTR_ERR(key->ctr);
+		key->ctr = NULL;
+		return err;
+	}
+	err = crypto_aead_setkey(key->aead, secret, len);
+	if (!err)
+		err = crypto_aead_setauthsize(key->aead, LINETLS_TAG_SIZE);
+	if (!err)
+		err = crypto_sync_skcipher_setkey(key->ctr, secret, len);
+	return err;
+}
+
+/**
+ * linetls_key_create - transforms for the keys of a TLS_TX
+ * @info:	version and cipher already checked
+ *
+ * May sleep. Returns the key, or an ERR_PTR.
+ */
+struct linetls_key *linetls_key_create(const union tls_crypto_context *info)
+{
+	struct linetls_key *key = kzalloc(sizeof(*key), GFP_KERNEL);
+	const u8 *secret, *salt, *iv;
+	size_t len;
+	int err;
+
+	if (!key)
+		return ERR_PTR(-ENOMEM);
+	key->version = info->info.version;
+	key->cipher = info->info.cipher_type;
+	if (key->cipher == TLS_CIPHER_AES_GCM_128) {
+		secret = info->aes_gcm_128.key;
+		len = sizeof(info->aes_gcm_128.key);
+		salt = info->aes_gcm_128.salt;
+		iv = info->aes_gcm_128.iv;
+	} else {
+		secret = info->aes_gcm_256.key;
+		len = sizeof(info->aes_gcm_256.key);
+		salt = info->aes_gcm_256.salt;
+		iv = info->aes_gcm_256.iv;
+	}
+	memcpy(key->salt, salt, sizeof(key->salt));
+	memcpy(key->iv, iv, sizeof(key->iv));
+	err = key_setup(key, secret, len);
+	if (err) {
+		linetls_key_free(key);
+		return ERR_PTR(err);
+	}
+	return key;
+}
+
+void linetls_key_free(struct linetls_key *key)
+{
+	if (!key)
+		return;
+	crypto_free_aead(key->aead);
+	crypto_free_sync_skcipher(key->ctr);
+	kfree_sensitive(key);
+}
+
+/* The 12 byte nonce: RFC 5288 section 3, RFC 8446 section 5.3. */
+static void make_nonce(u8 *nonce, const struct linetls_key *key,
+		       const struct linetls_record *rec)
+{
+	memcpy(nonce, key->salt, LINETLS_SALT_SIZE);
+	if (key->version == TLS_1_3_VERSION)
+		put_unaligned_be64(get_unaligned_be64(key->iv) ^ rec->sn,
+				   nonce + LINETLS_SALT_SIZE);
+	else
+		put_unaligned_be64(rec->nonce, nonce + LINETLS_SALT_SIZE);
+}
+
+/* RFC 5246 section 6.2.3.3, RFC 8446 section 5.2. Returns the length. */
+static size_t make_aad(u8 *aad, const struct linetls_key *key,
+		       const struct linetls_record *rec, u32 body_len)
+{
+	if (key->version == TLS_1_3_VERSION) {
+		memcpy(aad, skb_frag_address(&rec->info.frags[0]),
+		       TLS_HEADER_SIZE);
+		return TLS_HEADER_SIZE;
+	}
+	put_unaligned_be64(rec->sn, aad);
+	aad[8] = rec->type;
+	aad[9] = TLS_1_2_VERSION_MAJOR;
+	aad[10] = TLS_1_2_VERSION_MINOR;
+	put_unaligned_be16(body_len, aad + 11);
+	return TLS_AAD_SPACE_SIZE;
+}
+
+/*
+ * Append bytes [@off, @off + @len) of a list of fragments to a scatterlist of
+ * @n entries. Returns the new number of entries, -EINVAL if it would not fit
+ * or the fragments are shorter.
+ */
+static int sg_add(struct scatterlist *sg, int n, const skb_frag_t *frags,
+		  int num_frags, u32 off, u32 len)
+{
+	int i;
+
+	for (i = 0; i < num_frags && len; i++) {
+		u32 size = skb_frag_size(&frags[i]), part;
+
+		if (off >= size) {
+			off -= size;
+			continue;
+		}
+		if (n >= SG_MAX)
+			return -EINVAL;
+		part = min(size - off, len);
+		sg_set_page(&sg[n++], skb_frag_page(&frags[i]), part,
+			    skb_frag_off(&frags[i]) + off);
+		len -= part;
+		off = 0;
+	}
+	return len ? -EINVAL : n;
+}
+
+/* Encrypt body bytes [@from, @to) of a record, without tag, into @skb. */
+static int seal_inner(struct seal_scratch *s, const struct linetls_ctx *ctx,
+		      const struct linetls_record *rec, u32 from, u32 to,
+		      const struct sk_buff *skb, int payload_off)
+{
+	SYNC_SKCIPHER_REQUEST_ON_STACK(req, ctx->key->ctr);
+	u32 lead = from % CTR_BLOCK;
+	int nsrc, ndst = 0, err;
+
+	make_nonce(s->iv, ctx->key, rec);
+	put_unaligned_be32(2 + from / CTR_BLOCK, s->iv + NONCE_SIZE);
+
+	sg_init_table(s->src, SG_MAX);
+	sg_init_table(s->dst, SG_MAX);
+	nsrc = sg_add(s->src, 0, rec->info.frags, rec->info.num_frags,
+		      ctx->tls.prot_info.prepend_size + from - lead,
+		      to - from + lead);
+	if (lead)
+		sg_set_buf(&s->dst[ndst++], s->lead, lead);
+	ndst = sg_add(s->dst, ndst, skb_shinfo(skb)->frags,
+		      skb_shinfo(skb)->nr_frags, payload_off, to - from);
+	if (nsrc <= 0 || ndst <= 0)
+		return -EINVAL;
+	sg_mark_end(&s->src[nsrc - 1]);
+	sg_mark_end(&s->dst[ndst - 1]);
+
+	skcipher_request_set_sync_tfm(req, ctx->key->ctr);
+	skcipher_request_set_callback(req, 0, NULL, NULL);
+	skcipher_request_set_crypt(req, s->src, s->dst, to - from + lead, s->iv);
+	err = crypto_skcipher_encrypt(req);
+	skcipher_request_zero(req);
+	return err;
+}
+
+/* Encrypt a record's body into @dst at @dst_off, its tag behind it. */
+static int seal_whole(struct seal_scratch *s, const struct linetls_ctx *ctx,
+		      const struct linetls_record *rec, u32 body_len,
+		      const skb_frag_t *dst, int num_dst, u32 dst_off)
+{
+	struct crypto_aead *aead = ctx->key->aead;
+	struct aead_request *req;
+	int nsrc, ndst, err;
+	size_t aad_len;
+
+	sg_init_table(s->src, SG_MAX);
+	sg_init_table(s->dst, SG_MAX);
+	aad_len = make_aad(s->aad, ctx->key, rec, body_len);
+	sg_set_buf(&s->src[0], s->aad, aad_len);
+	sg_set_buf(&s->dst[0], s->aad, aad_len);
+	nsrc = sg_add(s->src, 1, rec->info.frags, rec->info.num_frags,
+		      ctx->tls.prot_info.prepend_size, body_len);
+	ndst = sg_add(s->dst, 1, dst, num_dst, dst_off,
+		      body_len + LINETLS_TAG_SIZE);
+	if (nsrc <= 0 || ndst <= 0)
+		return -EINVAL;
+	sg_mark_end(&s->src[nsrc - 1]);
+	sg_mark_end(&s->dst[ndst - 1]);
+
+	req = aead_request_alloc(aead, GFP_ATOMIC);
+	if (!req)
+		return -ENOMEM;
+	make_nonce(s->iv, ctx->key, rec);
+	aead_request_set_callback(req, 0, NULL, NULL);
+	aead_request_set_ad(req, aad_len);
+	aead_request_set_crypt(req, s->src, s->dst, body_len, s->iv);
+	err = crypto_aead_encrypt(req);
+	aead_request_free(req);
+	return err;
+}
+
+/* Copy @len bytes at @off of the scratch record into @skb. */
+static int copy_scratch(const struct seal_scratch *s, u32 off, u32 len,
+			struct sk_buff *skb, int skb_off)
+{
+	while (len) {
+		u32 part = min_t(u32, len, PAGE_SIZE - off % PAGE_SIZE);
+		int err;
+
+		err = skb_store_bits(skb, skb_off,
+				     skb_frag_address(&s->record[off / PAGE_SIZE]) +
+				     off % PAGE_SIZE, part);
+		if (err)
+			return err;
+		off += part;
+		skb_off += part;
+		len -= part;
+	}
+	return 0;
+}
+
+static int seal_locked(struct seal_scratch *s, const struct linetls_ctx *ctx,
+		       const struct linetls_record *rec, u32 from, u32 to,
+		       struct sk_buff *skb, int skb_off)
+{
+	const u32 prepend = ctx->tls.prot_info.prepend_size;
+	const u32 body_len = rec->info.len - prepend - LINETLS_TAG_SIZE;
+	u32 part;
+	int err;
+
+	if (from < prepend) {
+		part = min(to, prepend) - from;
+		err = skb_store_bits(skb, skb_off,
+				     skb_frag_address(&rec->info.frags[0]) + from,
+				     part);
+		if (err)
+			return err;
+		from += part;
+		skb_off += part;
+	}
+	if (from == to)
+		return 0;
+	from -= prepend;
+	to -= prepend;
+
+	if (to <= body_len)
+		return seal_inner(s, ctx, rec, from, to, skb,
+				  skb_off - skb_headlen(skb));
+	if (!from && to == body_len + LINETLS_TAG_SIZE)
+		return seal_whole(s, ctx, rec, body_len,
+				  skb_shinfo(skb)->frags,
+				  skb_shinfo(skb)->nr_frags,
+				  skb_off - skb_headlen(skb));
+	err = seal_whole(s, ctx, rec, body_len, s->record, SCRATCH_PAGES, 0);
+	if (err)
+		return err;
+	return copy_scratch(s, from, to - from, skb, skb_off);
+}
+
+/**
+ * linetls_seal - encrypt a part of a record into a packet
+ * @rec:	finished record; the caller holds a reference
+ * @from:	first byte of the record, its header counted, that is wanted
+ * @to:		the byte after the last
+ * @skb:	destination; its fragments are private to the caller
+ * @skb_off:	where the bytes go, at or behind skb_headlen()
+ *
+ * Context: softirq, or softirqs off. Returns 0 or a negative errno, in which
+ * case the packet must not be sent.
+ */
+int linetls_seal(const struct linetls_ctx *ctx, const struct linetls_record *rec,
+		 u32 from, u32 to, struct sk_buff *skb, int skb_off)
+{
+	int err;
+
+	local_lock(&seal_cpu.lock);
+	err = seal_locked(this_cpu_read(seal_cpu.scratch), ctx, rec, from, to,
+			  skb, skb_off);
+	local_unlock(&seal_cpu.lock);
+	return err;
+}
+
+static void scratch_free(struct seal_scratch *s)
+{
+	int i;
+
+	if (!s)
+		return;
+	for (i = 0; i < SCRATCH_PAGES; i++)
+		if (skb_frag_size(&s->record[i]))
+			__free_page(skb_frag_page(&s->record[i]));
+	kfree_sensitive(s);
+}
+
+static struct seal_scratch *scratch_alloc(int node)
+{
+	struct seal_scratch *s = kzalloc_node(sizeof(*s), GFP_KERNEL, node);
+	int i;
+
+	if (!s)
+		return NULL;
+	for (i = 0; i < SCRATCH_PAGES; i++) {
+		struct page *page = alloc_pages_node(node, GFP_KERNEL, 0);
+
+		if (!page) {
+			scratch_free(s);
+			return NULL;
+		}
+		skb_frag_fill_page_desc(&s->record[i], page, 0, PAGE_SIZE);
+	}
+	return s;
+}
+
+void linetls_crypto_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		scratch_free(per_cpu(seal_cpu.scratch, cpu));
+		per_cpu(seal_cpu.scratch, cpu) = NULL;
+	}
+}
+
+int linetls_crypto_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct seal_scratch *s = scratch_alloc(cpu_to_node(cpu));
+
+		if (!s) {
+			linetls_crypto_exit();
+			return -ENOMEM;
+		}
+		per_cpu(seal_cpu.scratch, cpu) = s;
+	}
+	return 0;
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The edge: what happens to a packet when it is about to enter a device.
+ *
+ * The core calls linetls_validate_xmit() for each packet of the socket and
+ * each device on its way (sk_validate_xmit_skb()). skb->decrypted says that
+ * the payload is plaintext of records; TCP sets it from
+ * MSG_SENDPAGE_DECRYPTED, and the core drops such a packet where it has lost
+ * its socket. Such a packet goes on as it is only into the device that has
+ * the connection's keys. For any other device the payload is encrypted here,
+ * into pages of the packet's own, and the mark is cleared: what follows sees
+ * ciphertext. What can't be encrypted is dropped, counted, and sent again by
+ * TCP.
+ */
+#include <linux/netdevice.h>
+#include <net/ip6_checksum.h>
+#include <net/ipv6.h>
+#include <net/tcp.h>
+
+#include "linetls.h"
+
+struct edge_packet {
+	int payload_off;
+	u32 payload_len;
+	u32 seq;
+};
+
+static struct sk_buff *drop(struct linetls_ctx *ctx, struct sk_buff *skb,
+			    enum linetls_stat reason)
+{
+	linetls_stat_inc(ctx->net, reason);
+	spin_lock(&ctx->offload->lock);
+	ctx->count.dropped_packets++;
+	spin_unlock(&ctx->offload->lock);
+	kfree_skb(skb);
+	return NULL;
+}
+
+/*
+ * Find the TCP payload. False if there is no TCP header in the clear: some
+ * layer wrapped the packet, after which nobody may touch its payload.
+ */
+static bool parse(const struct sk_buff *skb, struct edge_packet *pkt)
+{
+	__be16 frag_off;
+	int off;
+	u8 proto;
+
+	if (!skb_transport_header_was_set(skb))
+		return false;
+	switch (skb->protocol) {
+	case htons(ETH_P_IP):
+		if (ip_hdr(skb)->protocol != IPPROTO_TCP)
+			return false;
+		off = skb_network_offset(skb) + ip_hdrlen(skb);
+		break;
+	case htons(ETH_P_IPV6):
+		proto = ipv6_hdr(skb)->nexthdr;
+		off = ipv6_skip_exthdr(skb, skb_network_offset(skb) +
+				       sizeof(struct ipv6hdr), &proto,
+				       &frag_off);
+		if (off < 0 || proto != IPPROTO_TCP)
+			return false;
+		break;
+	default:
+		return false;
+	}
+	if (off != skb_transport_offset(skb))
+		return false;
+	pkt->payload_off = off + tcp_hdrlen(skb);
+	if (pkt->payload_off > skb_headlen(skb))
+		return false;
+	pkt->payload_len = skb->len - pkt->payload_off;
+	pkt->seq = ntohl(tcp_hdr(skb)->seq);
+	return true;
+}
+
+/*
+ * Point the driver's search at the packet's record. False if it has none: its
+ * first bytes are acknowledged, and no device can encrypt from there.
+ */
+static bool aim_hint(struct linetls_ctx *ctx, const struct edge_packet *pkt)
+{
+	struct tls_offload_context_tx *offload = ctx->offload;
+	struct linetls_record *rec;
+	bool found = false;
+	u32 index;
+
+	spin_lock(&offload->lock);
+	if (linetls_tracker_seek(ctx, pkt->seq, &index)) {
+		rec = linetls_tracker_at(&ctx->tracker, index);
+		if (!before(pkt->seq, linetls_record_start(rec)) &&
+		    !tls_record_is_start_marker(&rec->info)) {
+			offload->retransmit_hint = &rec->info;
+			offload->hint_record_sn = rec->sn;
+			found = true;
+		}
+	}
+	if (found) {
+		ctx->count.device_packets++;
+		ctx->count.device_bytes += pkt->payload_len;
+	}
+	spin_unlock(&offload->lock);
+	return found;
+}
+
+/*
+ * The record with bytes at or after @seq, and a reference to it. NULL: there
+ * is none, or the packet begins before the offload does.
+ */
+static struct linetls_record *get_record(struct linetls_ctx *ctx, u32 seq)
+{
+	struct linetls_record *rec = NULL;
+	u32 index;
+
+	spin_lock(&ctx->offload->lock);
+	if (linetls_tracker_seek(ctx, seq, &index)) {
+		rec = linetls_tracker_at(&ctx->tracker, index);
+		if (tls_record_is_start_marker(&rec->info))
+			rec = NULL;
+		else
+			refcount_inc(&rec->ref);
+	}
+	spin_unlock(&ctx->offload->lock);
+	return rec;
+}
+
+/*
+ * Bytes of acknowledged records at a packet's start: the peer has them and
+ * trims them off (RFC 9293 section 3.10.7.4), so anything but plaintext may
+ * stand there.
+ */
+static int fill_acked(struct sk_buff *skb, int off, u32 len)
+{
+	while (len) {
+		u32 part = min_t(u32, len, PAGE_SIZE);
+		int err = skb_store_bits(skb, off, page_address(ZERO_PAGE(0)),
+					 part);
+
+		if (err)
+			return err;
+		off += part;
+		len -= part;
+	}
+	return 0;
+}
+
+/* Encrypt the packet's payload from its records into @nskb. */
+static int encrypt_payload(struct linetls_ctx *ctx,
+			   const struct edge_packet *pkt, struct sk_buff *nskb)
+{
+	const u32 end = pkt->seq + pkt->payload_len;
+	int off = pkt->payload_off, err = 0;
+	u32 seq = pkt->seq;
+
+	while (seq != end && !err) {
+		struct linetls_record *rec = get_record(ctx, seq);
+		u32 start, n;
+
+		if (!rec)
+			return -ENOENT;
+		start = linetls_record_start(rec);
+		if (before(seq, start)) {
+			n = min(start - seq, end - seq);
+			err = fill_acked(nskb, off, n);
+		} else {
+			n = min(rec->info.end_seq - seq, end - seq);
+			err = linetls_seal(ctx, rec, seq - start,
+					   seq - start + n, nskb, off);
+		}
+		linetls_record_put(rec);
+		seq += n;
+		off += n;
+	}
+	return err;
+}
+
+/*
+ * The payload changed: a checksum over the old one is void. Recompute from the
+ * packet's own addresses, which NAT may have changed.
+ */
+static void redo_checksum(struct sk_buff *skb)
+{
+	struct tcphdr *th = tcp_hdr(skb);
+	int len = skb->len - skb_transport_offset(skb);
+
+	if (likely(skb->ip_summed == CHECKSUM_PARTIAL))
+		return;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+	skb->csum_offset = offsetof(struct tcphdr, check);
+	if (skb->protocol == htons(ETH_P_IPV6))
+		th->check = ~tcp_v6_check(len, &ipv6_hdr(skb)->saddr,
+					  &ipv6_hdr(skb)->daddr, 0);
+	else
+		th->check = ~tcp_v4_check(len, ip_hdr(skb)->saddr,
+					  ip_hdr(skb)->daddr, 0);
+}
+
+/* A packet with @skb's headers, and room for its payload in own pages. */
+static struct sk_buff *alloc_packet(const struct sk_buff *skb,
+				    const struct edge_packet *pkt)
+{
+	int headroom = skb_headroom(skb);
+	struct sk_buff *nskb;
+	int err;
+
+	nskb = alloc_skb_with_frags(headroom + pkt->payload_off,
+				    pkt->payload_len, 0, &err,
+				    GFP_ATOMIC | __GFP_NOWARN);
+	if (!nskb)
+		return NULL;
+	skb_reserve(nskb, headroom);
+	skb_copy_header(nskb, skb);
+	nskb->decrypted = 0;
+	memcpy(skb_put(nskb, pkt->payload_off), skb->data, pkt->payload_off);
+	nskb->data_len = pkt->payload_len;
+	nskb->len += pkt->payload_len;
+	skb_shinfo(nskb)->tx_flags = skb_shinfo(skb)->tx_flags;
+	skb_shinfo(nskb)->tskey = skb_shinfo(skb)->tskey;
+	return nskb;
+}
+
+/* Give @nskb what makes TCP account for @skb (tcp_wfree() and small queues). */
+static void take_ownership(struct sk_buff *nskb, struct sk_buff *skb)
+{
+	struct sock *sk = skb->sk;
+	int delta = nskb->truesize - skb->truesize;
+
+	nskb->sk = sk;
+	nskb->destructor = skb->destructor;
+	skb->sk = NULL;
+	skb->destructor = NULL;
+	/* Behind skb_orphan_partial() the packet holds a socket reference. */
+	if (nskb->destructor == sock_efree)
+		return;
+	if (delta < 0)
+		WARN_ON_ONCE(refcount_sub_and_test(-delta, &sk->sk_wmem_alloc));
+	else if (delta)
+		refcount_add(delta, &sk->sk_wmem_alloc);
+}
+
+static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
+				      struct sk_buff *skb,
+				      const struct edge_packet *pkt)
+{
+	struct sk_buff *nskb = alloc_packet(skb, pkt);
+	int err;
+
+	if (!nskb)
+		return drop(ctx, skb, LINETLS_STAT_DROP_MEMORY);
+	err = encrypt_payload(ctx, pkt, nskb);
+	if (err) {
+		kfree_skb(nskb);
+		return drop(ctx, skb,
+			    err == -ENOENT ? LINETLS_STAT_DROP_NO_RECORD :
+			    err == -ENOMEM ? LINETLS_STAT_DROP_MEMORY :
+					     LINETLS_STAT_DROP_CRYPTO);
+	}
+	redo_checksum(nskb);
+	take_ownership(nskb, skb);
+	consume_skb(skb);
+	/* validate_xmit_skb_list() finds the last segment by ->prev. */
+	nskb->prev = nskb;
+
+	linetls_stat_inc(ctx->net, LINETLS_STAT_SW_PACKETS);
+	linetls_stat_add(ctx->net, LINETLS_STAT_SW_BYTES, pkt->payload_len);
+	spin_lock(&ctx->offload->lock);
+	ctx->count.software_packets++;
+	ctx->count.software_bytes += pkt->payload_len;
+	spin_unlock(&ctx->offload->lock);
+	return nskb;
+}
+
+/**
+ * linetls_validate_xmit - sk_validate_xmit_skb of a socket with TLS_TX
+ * @dev:	the device that the packet is about to enter
+ *
+ * Context: softirqs off, any CPU; the socket is alive by the packet's
+ * reference, its lock is not held in general. Returns the packet to send, or
+ * NULL if it was dropped and counted.
+ */
+struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
+				      struct sk_buff *skb)
+{
+	struct linetls_ctx *ctx = linetls_ctx(sk);
+	struct net_device *bound;
+	struct edge_packet pkt;
+
+	if (!skb_is_decrypted(skb))
+		return skb;
+
+	bound = rcu_dereference_bh(ctx->tls.netdev);
+	/* A bond hands the packet to the core again, for the real device. */
+	if (bound && netif_is_bond_master(dev))
+		return skb;
+	if (!parse(skb, &pkt))
+		return drop(ctx, skb, LINETLS_STAT_DROP_HEADER);
+	if (!pkt.payload_len) {
+		/* A FIN whose data was acknowledged before it. */
+		skb->decrypted = 0;
+		return skb;
+	}
+	if (dev == bound && aim_hint(ctx, &pkt)) {
+		linetls_stat_inc(ctx->net, LINETLS_STAT_DEVICE_PACKETS);
+		linetls_stat_add(ctx->net, LINETLS_STAT_DEVICE_BYTES,
+				 pkt.payload_len);
+		return skb;
+	}
+	return encrypt_packet(ctx, skb, &pkt);
+}

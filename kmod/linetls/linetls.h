@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * linetls.ko, internal interfaces, grouped by file.
+ *
+ * Locks, outermost first:
+ *   tls.tx_lock (mutex)	one sender at a time; held across waits for memory
+ *   socket lock		ctx->open, ctx->push*, the send state
+ *   linetls_dev_lock		(rwsem) ctx->tls.netdev against device events
+ *   offload->lock		(spinlock) the tracker, counters of the context
+ * The transmit path runs without the socket lock, in softirq or with softirqs
+ * off; it takes only offload->lock, and ctx->tls.netdev under RCU.
+ */
+#ifndef LINETLS_H
+#define LINETLS_H
+
+#include <linux/skbuff.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+#include <net/tls.h>
+
+#include <uapi/linetls.h>
+
+#include "compat.h"
+
+struct crypto_aead;
+struct crypto_sync_skcipher;
+struct linetls_net;
+
+#define LINETLS_TYPE_DATA	23	/* application_data, RFC 8446 section 5.1 */
+#define LINETLS_TAG_SIZE	16
+#define LINETLS_SALT_SIZE	4
+#define LINETLS_IV_SIZE		8
+
+/**
+ * struct linetls_key - write keys of a connection, read-only once made
+ * @aead:	encrypts whole records
+ * @ctr:	the same cipher's key stream, for the inner part of a record
+ * @version:	TLS_1_2_VERSION or TLS_1_3_VERSION
+ * @cipher:	TLS_CIPHER_*
+ * @salt:	implicit part of the nonce
+ * @iv:		TLS 1.3: the nonce's other part, before the sequence number
+ */
+struct linetls_key {
+	struct crypto_aead *aead;
+	struct crypto_sync_skcipher *ctr;
+	u16 version;
+	u16 cipher;
+	u8 salt[LINETLS_SALT_SIZE];
+	u8 iv[LINETLS_IV_SIZE];
+};
+
+/**
+ * struct linetls_record - a record from its first byte to its last ACK
+ * @ref:	the tracker's, and one for each packet being encrypted from it
+ * @sn:		record sequence number
+ * @nonce:	TLS 1.2: explicit nonce, as a number
+ * @type:	content type
+ * @info:	what drivers see: header, payload and tail as page fragments,
+ *		of which the record holds references; last, since @frags of a
+ *		finished record is only as long as num_frags
+ */
+struct linetls_record {
+	refcount_t ref;
+	u64 sn;
+	u64 nonce;
+	u8 type;
+	struct tls_record_info info;
+};
+
+/**
+ * struct linetls_tracker - the records of a socket in sequence order
+ * @ring:	records at index & @mask; the first is usually the start
+ *		marker of tls.h: no bytes, ends where the offload begins
+ * @head:	index of the oldest, free-running
+ * @tail:	index after the newest
+ *
+ * Append and release are O(1), seek is O(log n). Protected by offload->lock.
+ */
+struct linetls_tracker {
+	struct linetls_record **ring;
+	u32 mask;
+	u32 head;
+	u32 tail;
+};
+
+struct linetls_count {
+	u64 records;
+	u64 device_packets;
+	u64 device_bytes;
+	u64 software_packets;
+	u64 software_bytes;
+	u64 dropped_packets;
+};
+
+/**
+ * struct linetls_ctx - a socket with the ULP
+ * @tls:	what drivers expect behind icsk_ulp_data; first
+ * @offload:	NULL until TLS_TX; also tls.priv_ctx_tx
+ * @mode:	enum linetls_tx_mode
+ * @reason:	enum linetls_tx_reason
+ * @next_sn:	sequence number of the next record
+ * @next_nonce:	TLS 1.2: its explicit nonce
+ * @open:	record being filled, not yet in the tracker
+ * @push:	record in the tracker of which TCP has not taken everything
+ * @push_frag:	its first fragment that TCP has not taken wholly
+ * @push_off:	bytes taken of that fragment
+ * @pushing:	a sender is inside TCP, maybe asleep
+ * @on_device:	what the counters of current connections were told
+ * @counted:	they were told anything
+ * @sk_gone:	the socket must not be looked at any more
+ * @destruct:	the socket's own sk_destruct
+ * @work:	the end of a context that had TLS_TX
+ *
+ * Lives until both the socket and a device event under way have dropped
+ * tls.refcount.
+ */
+struct linetls_ctx {
+	struct tls_context tls;
+	struct tls_offload_context_tx *offload;
+	struct linetls_key *key;
+	struct linetls_net *net;
+	u8 mode;
+	u8 reason;
+
+	u64 next_sn;
+	u64 next_nonce;
+	struct linetls_record *open;
+	struct linetls_record *push;
+	int push_frag;
+	u32 push_off;
+	bool pushing;
+
+	struct linetls_tracker tracker;
+	struct linetls_count count;
+
+	bool on_device;
+	bool counted;
+	bool sk_gone;
+
+	void (*destruct)(struct sock *sk);
+	struct work_struct work;
+};
+
+static inline struct linetls_ctx *linetls_ctx(const struct sock *sk)
+{
+	return container_of(tls_get_ctx(sk), struct linetls_ctx, tls);
+}
+
+/* main.c */
+extern struct workqueue_struct *linetls_wq;
+void linetls_ctx_put(struct linetls_ctx *ctx);
+
+/* send.c */
+int linetls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+int linetls_sendpage(struct sock *sk, struct page *page, int offset,
+		     size_t size, int flags);
+void linetls_splice_eof(struct socket *sock);
+int linetls_flush(struct sock *sk, int flags);
+void linetls_write_space(struct sock *sk);
+
+/* record.c */
+struct linetls_record *linetls_record_alloc(u8 type, gfp_t gfp);
+void linetls_record_put(struct linetls_record *rec);
+int linetls_tracker_init(struct linetls_ctx *ctx, u32 start_seq, u64 first_sn);
+int linetls_tracker_reserve(struct linetls_ctx *ctx);
+void linetls_tracker_append(struct linetls_ctx *ctx, struct linetls_record *rec);
+void linetls_tracker_release(struct linetls_ctx *ctx, u32 acked_seq);
+void linetls_tracker_destroy(struct linetls_ctx *ctx);
+bool linetls_tracker_seek(struct linetls_ctx *ctx, u32 seq, u32 *index);
+
+static inline struct linetls_record *
+linetls_tracker_at(const struct linetls_tracker *t, u32 index)
+{
+	return t->ring[index & t->mask];
+}
+
+static inline u32 linetls_record_start(const struct linetls_record *rec)
+{
+	return rec->info.end_seq - rec->info.len;
+}
+
+/* crypto.c */
+size_t linetls_crypto_info_size(u16 cipher);
+struct linetls_key *linetls_key_create(const union tls_crypto_context *info);
+void linetls_key_free(struct linetls_key *key);
+int linetls_crypto_init(void);
+void linetls_crypto_exit(void);
+int linetls_seal(const struct linetls_ctx *ctx, const struct linetls_record *rec,
+		 u32 from, u32 to, struct sk_buff *skb, int skb_off);
+
+/* edge.c */
+struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
+				      struct sk_buff *skb);
+
+/* device.c */
+int linetls_device_init(void);
+void linetls_device_exit(void);
+int linetls_bind(struct sock *sk, struct linetls_ctx *ctx);
+void linetls_unbind(struct linetls_ctx *ctx);
+void linetls_count_start(struct linetls_ctx *ctx);
+void linetls_sk_gone(struct linetls_ctx *ctx);
+
+/* diag.c */
+#define LINETLS_STATS(x)						\
+	x(CURR_TX_SW, "LinetlsCurrTxSw")				\
+	x(CURR_TX_DEVICE, "LinetlsCurrTxDevice")			\
+	x(TX_SW, "LinetlsTxSw")						\
+	x(TX_DEVICE, "LinetlsTxDevice")					\
+	x(RECORDS, "LinetlsRecords")					\
+	x(RECORDS_TRACKED, "LinetlsRecordsTracked")			\
+	x(DEVICE_PACKETS, "LinetlsDevicePackets")			\
+	x(DEVICE_BYTES, "LinetlsDeviceBytes")				\
+	x(SW_PACKETS, "LinetlsSoftwarePackets")				\
+	x(SW_BYTES, "LinetlsSoftwareBytes")				\
+	x(DROP_HEADER, "LinetlsDropHeader")				\
+	x(DROP_NO_RECORD, "LinetlsDropNoRecord")			\
+	x(DROP_MEMORY, "LinetlsDropMemory")				\
+	x(DROP_CRYPTO, "LinetlsDropCrypto")				\
+	x(REASON_MODE, "LinetlsReasonMode")				\
+	x(REASON_NO_ROUTE, "LinetlsReasonNoRoute")			\
+	x(REASON_NO_FEATURE, "LinetlsReasonNoFeature")			\
+	x(REASON_DEVICE_DOWN, "LinetlsReasonDeviceDown")		\
+	x(REASON_REFUSED, "LinetlsReasonRefused")			\
+	x(REASON_CIPHER, "LinetlsReasonCipher")				\
+	x(REASON_FEATURE_OFF, "LinetlsReasonFeatureOff")		\
+	x(REASON_MODULE, "LinetlsReasonModule")
+
+enum linetls_stat {
+#define LINETLS_STAT_ENUM(id, name)	LINETLS_STAT_##id,
+	LINETLS_STATS(LINETLS_STAT_ENUM)
+#undef LINETLS_STAT_ENUM
+	LINETLS_STAT_MAX
+};
+
+/* Counters of a network namespace; current values are sums of +1 and -1. */
+struct linetls_net {
+	u64 __percpu *stat;
+};
+
+int linetls_diag_init(void);
+void linetls_diag_exit(void);
+struct linetls_net *linetls_net(const struct net *net);
+void linetls_stat_reason(struct linetls_net *net, u8 reason);
+int linetls_get_info(struct sock *sk, struct sk_buff *skb);
+size_t linetls_get_info_size(const struct sock *sk);
+int linetls_get_status(struct sock *sk, struct linetls_tx_status *status);
+
+static inline void linetls_stat_add(struct linetls_net *net,
+				    enum linetls_stat stat, u64 n)
+{
+	this_cpu_add(net->stat[stat], n);
+}
+
+static inline void linetls_stat_inc(struct linetls_net *net,
+				    enum linetls_stat stat)
+{
+	linetls_stat_add(net, stat, 1);
+}
+
+static inline void linetls_stat_dec(struct linetls_net *net,
+				    enum linetls_stat stat)
+{
+	linetls_stat_add(net, stat, -1);
+}
+
+#endif

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Record tracker: the records of a connection by TCP sequence number, from
+ * the moment that TCP may send their first byte until their last is
+ * acknowledged. A retransmission can only be encrypted from the whole record,
+ * so its pages stay until then; a packet that is being encrypted holds them
+ * longer, whatever the peer acknowledges meanwhile.
+ *
+ * A driver written for the kernel's own ULP calls tls_get_record(), which
+ * walks offload->records_list from offload->retransmit_hint: the list is kept
+ * beside the ring, and the edge sets the hint so that the walk ends at once.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "linetls.h"
+
+#define TRACKER_MIN	16
+
+struct linetls_record *linetls_record_alloc(u8 type, gfp_t gfp)
+{
+	struct linetls_record *rec = kmalloc(sizeof(*rec), gfp);
+
+	if (!rec)
+		return NULL;
+	refcount_set(&rec->ref, 1);
+	rec->type = type;
+	rec->info.len = 0;
+	rec->info.num_frags = 0;
+	return rec;
+}
+
+void linetls_record_put(struct linetls_record *rec)
+{
+	int i;
+
+	if (!rec || !refcount_dec_and_test(&rec->ref))
+		return;
+	for (i = 0; i < rec->info.num_frags; i++)
+		put_page(skb_frag_page(&rec->info.frags[i]));
+	kfree(rec);
+}
+
+static void tracker_push(struct linetls_ctx *ctx, struct linetls_record *rec)
+{
+	struct linetls_tracker *t = &ctx->tracker;
+
+	t->ring[t->tail++ & t->mask] = rec;
+	list_add_tail_rcu(&rec->info.list, &ctx->offload->records_list);
+}
+
+/**
+ * linetls_tracker_init - an empty tracker with its start marker
+ * @ctx:	context with @offload allocated; not yet visible to others
+ * @start_seq:	TCP sequence number of the first record's first byte
+ * @first_sn:	number of that record
+ *
+ * May sleep. Returns 0 or -ENOMEM.
+ */
+int linetls_tracker_init(struct linetls_ctx *ctx, u32 start_seq, u64 first_sn)
+{
+	struct linetls_tracker *t = &ctx->tracker;
+	struct linetls_record *marker;
+
+	t->ring = kvcalloc(TRACKER_MIN, sizeof(*t->ring), GFP_KERNEL);
+	if (!t->ring)
+		return -ENOMEM;
+	marker = linetls_record_alloc(0, GFP_KERNEL);
+	if (!marker) {
+		kvfree(t->ring);
+		t->ring = NULL;
+		return -ENOMEM;
+	}
+	t->mask = TRACKER_MIN - 1;
+	t->head = 0;
+	t->tail = 0;
+	marker->sn = first_sn - 1;
+	marker->info.end_seq = start_seq;
+	ctx->offload->unacked_record_sn = marker->sn;
+	tracker_push(ctx, marker);
+	return 0;
+}
+
+/**
+ * linetls_tracker_reserve - make room for one more record
+ *
+ * Context: socket lock held, may sleep. Returns 0 or -ENOMEM.
+ */
+int linetls_tracker_reserve(struct linetls_ctx *ctx)
+{
+	struct linetls_tracker *t = &ctx->tracker;
+	struct linetls_record **ring, **old = t->ring;
+	u32 size = t->mask + 1, i;
+
+	/* Only ACKs change the tracker meanwhile, and they make room. */
+	if (READ_ONCE(t->tail) - READ_ONCE(t->head) < size)
+		return 0;
+
+	ring = kvcalloc(size * 2, sizeof(*ring), GFP_KERNEL);
+	if (!ring)
+		return -ENOMEM;
+	spin_lock_bh(&ctx->offload->lock);
+	for (i = t->head; i != t->tail; i++)
+		ring[i & (size * 2 - 1)] = old[i & t->mask];
+	t->ring = ring;
+	t->mask = size * 2 - 1;
+	spin_unlock_bh(&ctx->offload->lock);
+	kvfree(old);
+	return 0;
+}
+
+/**
+ * linetls_tracker_append - add a finished record, whose end_seq is set
+ *
+ * The tracker takes over the caller's reference. Context: socket lock held,
+ * after linetls_tracker_reserve().
+ */
+void linetls_tracker_append(struct linetls_ctx *ctx, struct linetls_record *rec)
+{
+	spin_lock_bh(&ctx->offload->lock);
+	tracker_push(ctx, rec);
+	ctx->count.records++;
+	spin_unlock_bh(&ctx->offload->lock);
+	linetls_stat_inc(ctx->net, LINETLS_STAT_RECORDS);
+	linetls_stat_inc(ctx->net, LINETLS_STAT_RECORDS_TRACKED);
+}
+
+static struct linetls_record *tracker_pop(struct linetls_ctx *ctx)
+{
+	struct linetls_tracker *t = &ctx->tracker;
+	struct linetls_record *rec = linetls_tracker_at(t, t->head);
+
+	WRITE_ONCE(t->head, t->head + 1);
+	list_del_rcu(&rec->info.list);
+	if (ctx->offload->retransmit_hint == &rec->info)
+		ctx->offload->retransmit_hint = NULL;
+	ctx->offload->unacked_record_sn = rec->sn + 1;
+	if (!tls_record_is_start_marker(&rec->info))
+		linetls_stat_dec(ctx->net, LINETLS_STAT_RECORDS_TRACKED);
+	return rec;
+}
+
+/**
+ * linetls_tracker_release - the peer acknowledged everything before @acked_seq
+ *
+ * Context: from tcp_ack(), socket lock held or bh_lock_sock().
+ */
+void linetls_tracker_release(struct linetls_ctx *ctx, u32 acked_seq)
+{
+	struct linetls_tracker *t = &ctx->tracker;
+	struct linetls_record *rec;
+
+	spin_lock_bh(&ctx->offload->lock);
+	while (t->head != t->tail) {
+		rec = linetls_tracker_at(t, t->head);
+		if (before(acked_seq, rec->info.end_seq))
+			break;
+		/* Drivers read records under the lock: put is safe at once. */
+		linetls_record_put(tracker_pop(ctx));
+	}
+	spin_unlock_bh(&ctx->offload->lock);
+}
+
+/* The socket is gone and with it every packet: nobody else looks. */
+void linetls_tracker_destroy(struct linetls_ctx *ctx)
+{
+	struct linetls_tracker *t = &ctx->tracker;
+
+	if (!t->ring)
+		return;
+	while (t->head != t->tail)
+		linetls_record_put(tracker_pop(ctx));
+	kvfree(t->ring);
+	t->ring = NULL;
+}
+
+/**
+ * linetls_tracker_seek - the first record that ends after @seq
+ * @index:	where to store its index
+ *
+ * That record holds @seq, or begins after it: the bytes between belong to
+ * records that are acknowledged. Context: offload->lock held. Returns false
+ * if all records end at or before @seq.
+ */
+bool linetls_tracker_seek(struct linetls_ctx *ctx, u32 seq, u32 *index)
+{
+	const struct linetls_tracker *t = &ctx->tracker;
+	u32 low = t->head, n = t->tail - t->head;
+
+	lockdep_assert_held(&ctx->offload->lock);
+	while (n) {
+		u32 half = n / 2;
+
+		if (before(seq, linetls_tracker_at(t, low + half)->info.end_seq)) {
+			n = half;
+		} else {
+			low += half + 1;
+			n -= half + 1;
+		}
+	}
+	*index = low;
+	return low != t->tail;
+}
