@@ -21,11 +21,14 @@
  * engine_key_init() and may be shared; a stream belongs to one thread. The
  * primitives (AES block, multiplication in GF(2^128)) come from prim.h: the
  * kernel's crypto library there, libcrypto in the unit tests.
+ *
+ * The header's version and type are what the host wrote; they are checked only
+ * to notice a stream that is out of step before wrong bytes leave.
  */
 #ifndef LINETLS_ENGINE_H
 #define LINETLS_ENGINE_H
 
-#include "prim.h"	/* u8, u16, u32, u64, size_t, bool; struct prim_aes, prim_ghash */
+#include "gcm.h"
 
 enum engine_version {
 	ENGINE_TLS12 = 0x0303,	/* same values as TLS_1_2_VERSION and ... */
@@ -40,14 +43,17 @@ enum engine_cipher {
 enum engine_error {
 	ENGINE_OK = 0,
 	ENGINE_EINVAL = -1,	/* version, cipher or key length not supported */
-	ENGINE_EHEADER = -2,	/* not a record: length out of bounds; the
-				 * stream is dead until the next engine_seek()
+	ENGINE_EHEADER = -2,	/* not a record: version or length out of
+				 * bounds, or a TLS 1.3 record that is not of
+				 * type application_data; the stream is dead
+				 * until the next engine_seek()
 				 */
 	ENGINE_EPRIM = -3,	/* a primitive failed */
 };
 
 #define ENGINE_HEADER_LEN	5
-#define ENGINE_TAG_LEN		16
+#define ENGINE_NONCE_LEN	8	/* explicit, TLS 1.2 */
+#define ENGINE_TAG_LEN		GCM_TAG_LEN
 #define ENGINE_MAX_PLAINTEXT	16384	/* RFC 8446 section 5.1 */
 
 struct engine_key {
@@ -55,8 +61,7 @@ struct engine_key {
 	u16 cipher;
 	u8 salt[4];	/* implicit nonce, TLS 1.2; first 4 bytes of the IV */
 	u8 iv[8];	/* the IV's other 8 bytes, TLS 1.3 only */
-	struct prim_aes aes;
-	struct prim_ghash ghash;
+	struct gcm_key gcm;	/* some KiB: not for the stack */
 };
 
 struct engine_stream {
@@ -64,13 +69,8 @@ struct engine_stream {
 	u32 rec_off;	/* bytes of it done; 0: at a record's start */
 	u32 rec_len;	/* its length with header, 0: not known yet */
 	bool dead;	/* ENGINE_EHEADER was returned */
-	u32 aad_len;
-	u32 body_len;	/* plaintext bytes of this record done */
-	u8 hdr[ENGINE_HEADER_LEN + 8];
-	u8 ctr[16];	/* next counter block */
-	u8 ks[16];	/* key stream of the current block */
-	u8 hash[16];	/* GHASH state; a partial block is xored in */
-	u8 tagmask[16];	/* E(K, J0), then the tag */
+	u8 hdr[ENGINE_HEADER_LEN + ENGINE_NONCE_LEN];
+	struct gcm gcm;
 };
 
 /*

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the engine needs of its surroundings: the integer types, the string
+ * functions, and AES and GF(2^128) one block at a time. Here for the kernel;
+ * a build elsewhere brings a prim_user.h with the same declarations.
+ */
+#ifndef LINETLS_PRIM_H
+#define LINETLS_PRIM_H
+
+#ifndef __KERNEL__
+#include "prim_user.h"
+#else
+
+#include <crypto/aes.h>
+#include <crypto/gf128mul.h>
+#include <linux/string.h>
+#include <linux/types.h>
+
+struct prim_aes {
+	struct crypto_aes_ctx ctx;
+};
+
+/* 4 KiB: too large for the stack. */
+struct prim_ghash {
+	struct gf128mul_4k products;
+};
+
+static inline void prim_wipe(void *p, size_t len)
+{
+	memzero_explicit(p, len);
+}
+
+/* Returns 0, or not. */
+static inline int prim_aes_init(struct prim_aes *aes, const u8 *secret,
+				unsigned int len)
+{
+	return aes_expandkey(&aes->ctx, secret, len);
+}
+
+static inline void prim_aes_wipe(struct prim_aes *aes)
+{
+	prim_wipe(aes, sizeof(*aes));
+}
+
+/* Encrypts @n blocks of 16 bytes, each for itself, in place. */
+static inline void prim_aes_encrypt(const struct prim_aes *aes, u8 *blocks,
+				    unsigned int n)
+{
+	for (; n; n--, blocks += AES_BLOCK_SIZE)
+		aes_encrypt(&aes->ctx, blocks, blocks);
+}
+
+/*
+ * The products of @h with every polynomial of degree < 8; gf128mul numbers
+ * them by the first byte of a block in GCM's bit order, so 0x80 stands for 1.
+ */
+static inline void prim_ghash_init(struct prim_ghash *ghash, const u64 h[2])
+{
+	be128 *t = ghash->products.t;
+	int i, j;
+
+	memset(&t[0], 0, sizeof(t[0]));
+	memcpy(&t[0x80], h, sizeof(t[0x80]));
+	for (i = 0x80; i > 1; i >>= 1)
+		gf128mul_x_lle(&t[i >> 1], &t[i]);
+	for (i = 2; i < 256; i <<= 1)
+		for (j = 1; j < i; j++)
+			be128_xor(&t[i + j], &t[i], &t[j]);
+}
+
+/* x = x * h, both in memory as GCM has them. */
+static inline void prim_ghash_mul(const struct prim_ghash *ghash, u64 x[2])
+{
+	gf128mul_4k_lle((be128 *)x, &ghash->products);
+}
+
+#endif /* __KERNEL__ */
+#endif
