@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The filter BIO between libssl and the socket BIO, in both directions; the
+ * keys of the sending direction only are handed to the kernel.
+ *
+ * libssl talks to it by control numbers, some of which are in no public
+ * header. Each of them is answered here and never passed on: the socket BIO
+ * would start kTLS of its own, and from OpenSSL 3.2 on any answer but 0 to
+ * SET_KTLS makes libssl send plaintext.
+ */
+#include <errno.h>
+#include <string.h>
+#include <linux/tls.h>
+
+#include "uapi/linetls.h"
+#include "provider.h"
+
+#define CTRL_SET_KTLS 72             /* num: sending if not 0 */
+#define CTRL_SET_KTLS_RECORD_TYPE 74 /* num: type of the next write */
+#define CTRL_CLEAR_KTLS_RECORD_TYPE 75
+#define CTRL_SET_KTLS_ZEROCOPY 90
+
+enum state {
+    USERSPACE, /* bytes go through as they are */
+    KERNEL,    /* bytes are the payload of records */
+    FAILED     /* nothing may be sent any more */
+};
+
+/*
+ * The unsent rest of a write that met a full socket. OpenSSL 3.0 to 3.4
+ * repeats such a write from the same address even where the application, by
+ * SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, has moved the data away (OpenSSL issue
+ * 21202), so the rest is sent from this copy. The address is never read.
+ */
+struct tail {
+    const char *address;
+    int len;
+    char *copy; /* NULL: none */
+    int sent;
+};
+
+struct filter {
+    SSL *ssl;        /* not counted; NULL in a duplicate */
+    enum state state;
+    int reason;      /* why FAILED, enum lt_reason */
+    int record_type; /* of the next write; -1: application data */
+    struct tail tail;
+};
+
+static BIO_METHOD *method; /* kept until the process ends */
+static int method_type;
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+
+static void drop_tail(struct tail *tail)
+{
+    OPENSSL_clear_free(tail->copy, tail->copy != NULL ? tail->len : 0);
+    memset(tail, 0, sizeof(*tail));
+}
+
+static void keep_tail(struct tail *tail, const char *data, int len)
+{
+    tail->copy = OPENSSL_memdup(data, len);
+    tail->address = data;
+    tail->len = tail->copy != NULL ? len : 0;
+    tail->sent = 0;
+}
+
+static int tail_matches(const struct tail *tail, const char *data, int len)
+{
+    return tail->copy != NULL && tail->address + tail->sent == data
+        && tail->len - tail->sent == len;
+}
+
+static int write_next(BIO *bio, const char *data, int len)
+{
+    int n = BIO_write(BIO_next(bio), data, len);
+
+    BIO_copy_next_retry(bio);
+    return n;
+}
+
+static int write_tail(BIO *bio, struct tail *tail)
+{
+    int n = write_next(bio, tail->copy + tail->sent, tail->len - tail->sent);
+
+    if (n > 0)
+        tail->sent += n;
+    if (tail->sent == tail->len || (n <= 0 && !BIO_should_retry(bio)))
+        drop_tail(tail);
+    return n;
+}
+
+static int write_data(BIO *bio, struct filter *f, const char *data, int len)
+{
+    int n;
+
+    if (tail_matches(&f->tail, data, len))
+        return write_tail(bio, &f->tail);
+    drop_tail(&f->tail);
+    n = write_next(bio, data, len);
+    if (n <= 0 && len > 0 && BIO_should_retry(bio))
+        keep_tail(&f->tail, data, len);
+    return n;
+}
+
+/* The type stays until the record is out: libssl repeats what was refused. */
+static int write_record(BIO *bio, struct filter *f, const char *data, int len)
+{
+    ssize_t n = lt_ktls_send_record((int)BIO_get_fd(bio, NULL),
+        (unsigned char)f->record_type, data, len);
+
+    if (n < 0 && BIO_sock_should_retry(-1))
+        BIO_set_retry_write(bio);
+    else if (n == len)
+        f->record_type = -1;
+    return (int)n;
+}
+
+static void fail(struct filter *f, int reason)
+{
+    f->state = FAILED;
+    f->reason = reason;
+}
+
+/* libssl may keep its keys without asking, for a cipher or an option. */
+static void check_required(BIO *bio, struct filter *f)
+{
+    if (lt_config.offload != LT_OFFLOAD_REQUIRE || f->state != USERSPACE
+        || f->ssl == NULL || !lt_ssl.SSL_is_init_finished(f->ssl))
+        return;
+    LT_DEBUG(1, "fd %ld: refused: libssl did not offer its keys",
+        BIO_get_fd(bio, NULL));
+    fail(f, LT_R_NOT_OFFLOADED);
+}
+
+static int filter_write(BIO *bio, const char *data, int len)
+{
+    struct filter *f = BIO_get_data(bio);
+
+    if (f == NULL || BIO_next(bio) == NULL)
+        return 0;
+    BIO_clear_retry_flags(bio);
+    check_required(bio, f);
+    switch (f->state) {
+    case USERSPACE:
+        return write_next(bio, data, len);
+    case KERNEL:
+        return f->record_type < 0 ? write_data(bio, f, data, len)
+                                  : write_record(bio, f, data, len);
+    default:
+        LT_RAISE(f->reason, "fd %ld", BIO_get_fd(bio, NULL));
+        return -1;
+    }
+}
+
+static int filter_read(BIO *bio, char *data, int len)
+{
+    int n;
+
+    if (BIO_next(bio) == NULL)
+        return 0;
+    n = BIO_read(BIO_next(bio), data, len);
+    BIO_clear_retry_flags(bio);
+    BIO_copy_next_retry(bio);
+    return n;
+}
+
+static int filter_puts(BIO *bio, const char *text)
+{
+    return filter_write(bio, text, (int)strlen(text));
+}
+
+static int filter_gets(BIO *bio, char *buf, int size)
+{
+    return BIO_next(bio) == NULL ? 0 : BIO_gets(BIO_next(bio), buf, size);
+}
+
+static void report(int fd, const struct tls_crypto_info *info, enum lt_ulp ulp)
+{
+    struct linetls_tx_status status;
+
+    if (lt_debug == 0)
+        return;
+    if (ulp == LT_TX_LINETLS && lt_ktls_status(fd, &status))
+        lt_print("fd %d: offloaded by linetls, version %#x, cipher %u, "
+                 "path %u, reason %u, ifindex %u",
+            fd, info->version, info->cipher_type, status.path, status.reason,
+            status.ifindex);
+    else
+        lt_print("fd %d: offloaded by %s, version %#x, cipher %u", fd,
+            lt_ulp_name(ulp), info->version, info->cipher_type);
+}
+
+static long start_sending(BIO *bio, struct filter *f,
+    const struct tls_crypto_info *info)
+{
+    int fd = (int)BIO_get_fd(bio, NULL);
+    struct lt_ktls_result result = lt_ktls_start(fd, info);
+
+    lt_status_count(result.ulp);
+    if (result.ulp == LT_TX_USERSPACE) {
+        LT_DEBUG(1, "fd %d: userspace TLS: %s: %s", fd, result.step,
+            strerror(result.error));
+        if (lt_config.offload == LT_OFFLOAD_REQUIRE)
+            fail(f, LT_R_NOT_OFFLOADED);
+        return 0;
+    }
+    f->state = KERNEL;
+    f->record_type = -1;
+    report(fd, info, result.ulp);
+    return 1;
+}
+
+/*
+ * A refusal must not be followed by anything that libssl encrypted itself:
+ * the kernel would encrypt it once more.
+ */
+static long change_keys(BIO *bio, struct filter *f,
+    const struct tls_crypto_info *info)
+{
+    int fd = (int)BIO_get_fd(bio, NULL);
+
+    if (lt_ktls_rekey(fd, info)) {
+        LT_DEBUG(2, "fd %d: new keys", fd);
+        return 1;
+    }
+    LT_DEBUG(1, "fd %d: new keys refused: %s", fd, strerror(errno));
+    fail(f, LT_R_REKEY_REFUSED);
+    return 0;
+}
+
+/*
+ * The kernel cannot go through a second handshake of TLS 1.2. OpenSSL 3.0
+ * forbids it itself, 3.2 and later only if the kernel receives as well.
+ */
+static long set_ktls(BIO *bio, struct filter *f, long sending,
+    const struct tls_crypto_info *info)
+{
+    if (!sending || info == NULL || f->state == FAILED)
+        return 0;
+    if (f->state == KERNEL)
+        return change_keys(bio, f, info);
+    if (!start_sending(bio, f, info))
+        return 0;
+    if (info->version == TLS_1_2_VERSION && f->ssl != NULL)
+        lt_ssl.SSL_set_options(f->ssl, SSL_OP_NO_RENEGOTIATION);
+    return 1;
+}
+
+static void reset(struct filter *f)
+{
+    f->state = USERSPACE;
+    f->record_type = -1;
+    drop_tail(&f->tail);
+}
+
+static long filter_ctrl(BIO *bio, int cmd, long num, void *ptr)
+{
+    struct filter *f = BIO_get_data(bio);
+    BIO *next = BIO_next(bio);
+    long ret;
+
+    if (f == NULL || next == NULL)
+        return 0;
+    switch (cmd) {
+    case CTRL_SET_KTLS:
+        return set_ktls(bio, f, num, ptr);
+    case BIO_CTRL_GET_KTLS_SEND:
+        return f->state == KERNEL;
+    case CTRL_SET_KTLS_RECORD_TYPE:
+        f->record_type = (int)num;
+        return 0;
+    case CTRL_CLEAR_KTLS_RECORD_TYPE:
+        f->record_type = -1;
+        return 0;
+    case BIO_CTRL_GET_KTLS_RECV:
+    case CTRL_SET_KTLS_ZEROCOPY:
+        return 0;
+    case BIO_CTRL_DUP:
+        return 1;
+    case BIO_C_SET_FD:
+        reset(f);
+        return BIO_ctrl(next, cmd, num, ptr);
+    case BIO_C_DO_STATE_MACHINE:
+        BIO_clear_retry_flags(bio);
+        ret = BIO_ctrl(next, cmd, num, ptr);
+        BIO_copy_next_retry(bio);
+        return ret;
+    default:
+        return BIO_ctrl(next, cmd, num, ptr);
+    }
+}
+
+static long filter_callback_ctrl(BIO *bio, int cmd, BIO_info_cb *cb)
+{
+    BIO *next = BIO_next(bio);
+
+    return next == NULL ? 0 : BIO_callback_ctrl(next, cmd, cb);
+}
+
+static int filter_create(BIO *bio)
+{
+    struct filter *f = OPENSSL_zalloc(sizeof(*f));
+
+    if (f == NULL)
+        return 0;
+    f->record_type = -1;
+    BIO_set_data(bio, f);
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static int filter_destroy(BIO *bio)
+{
+    struct filter *f = BIO_get_data(bio);
+
+    if (f != NULL)
+        drop_tail(&f->tail);
+    OPENSSL_free(f);
+    BIO_set_data(bio, NULL);
+    return 1;
+}
+
+static void make_method(void)
+{
+    int index = BIO_get_new_index();
+    BIO_METHOD *m;
+
+    if (index < 0)
+        return;
+    method_type = index | BIO_TYPE_FILTER;
+    m = BIO_meth_new(method_type, "linetls");
+    if (m == NULL)
+        return;
+    if (BIO_meth_set_write(m, filter_write) && BIO_meth_set_read(m, filter_read)
+        && BIO_meth_set_puts(m, filter_puts)
+        && BIO_meth_set_gets(m, filter_gets)
+        && BIO_meth_set_ctrl(m, filter_ctrl)
+        && BIO_meth_set_callback_ctrl(m, filter_callback_ctrl)
+        && BIO_meth_set_create(m, filter_create)
+        && BIO_meth_set_destroy(m, filter_destroy))
+        method = m;
+    else
+        BIO_meth_free(m);
+}
+
+int lt_bio_init(void)
+{
+    return CRYPTO_THREAD_run_once(&once, make_method) && method != NULL;
+}
+
+int lt_bio_is_filter(const BIO *bio)
+{
+    return bio != NULL && BIO_method_type(bio) == method_type;
+}
+
+BIO *lt_bio_new(SSL *ssl)
+{
+    BIO *bio = BIO_new(method);
+
+    if (bio != NULL)
+        ((struct filter *)BIO_get_data(bio))->ssl = ssl;
+    return bio;
+}
+
+void lt_bio_restart(BIO *bio)
+{
+    struct filter *f = BIO_get_data(bio);
+
+    if (f->state == KERNEL)
+        fail(f, LT_R_REUSED);
+}
