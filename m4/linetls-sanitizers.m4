@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# LINETLS_SANITIZERS
+#
+# Sets SANITIZE_CFLAGS and HAVE_SANITIZERS for the tests' second build.
+AC_DEFUN([LINETLS_SANITIZERS], [
+SANITIZE_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all"
+AC_MSG_CHECKING([for address and undefined behaviour sanitizers])
+linetls_save=$CFLAGS
+CFLAGS="$CFLAGS $SANITIZE_CFLAGS"
+AC_LINK_IFELSE([AC_LANG_PROGRAM()],
+    [have_sanitizers=yes], [have_sanitizers=no])
+CFLAGS=$linetls_save
+AC_MSG_RESULT([$have_sanitizers])
+AC_SUBST([SANITIZE_CFLAGS])
+AM_CONDITIONAL([HAVE_SANITIZERS], [test $have_sanitizers = yes])
+])

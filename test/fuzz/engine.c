@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fuzz target: any bytes as a stream, in any segments, with resyncs between.
+ * What the engine says and writes must not depend on the segmentation, and a
+ * resync must continue as the first transmission would have.
+ *
+ * Input: 1 byte of flags, then steps of 2 bytes (segment length) followed by
+ * that many bytes. With libFuzzer: build with -DLINETLS_LIBFUZZER
+ * -fsanitize=fuzzer. Without: a bounded random walk; LINETLS_SEED repeats it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "engine.h"
+
+#define MAX_STREAM 65536
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+static struct engine_key *keys[4];
+
+static void check(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "engine-fuzz: %s\n", what);
+    abort();
+}
+
+static void make_keys(void)
+{
+    u8 secret[32], salt[4] = {1, 2, 3, 4}, iv[8] = {5, 6, 7, 8, 9, 10, 11, 12};
+
+    memset(secret, 0x5a, sizeof(secret));
+    for (int i = 0; i < 4; i++) {
+        keys[i] = malloc(sizeof(*keys[i]));
+        check(keys[i] &&
+                  !engine_key_init(keys[i],
+                                   i & 1 ? ENGINE_TLS13 : ENGINE_TLS12,
+                                   i & 2 ? ENGINE_AES_GCM_256
+                                         : ENGINE_AES_GCM_128,
+                                   secret, salt, iv),
+              "key");
+    }
+}
+
+/* The stream again from its start, without output up to @from. */
+static void check_resync(const struct engine_key *key, const u8 *in,
+                         const u8 *wire, size_t from, size_t len)
+{
+    struct engine_stream s;
+    u8 *out = malloc(len - from + 1);
+
+    check(out, "memory");
+    engine_seek(&s, 0);
+    check(!engine_encrypt(key, &s, in, NULL, from), "resync: prefix refused");
+    check(!engine_encrypt(key, &s, in + from, out, len - from),
+          "resync: rest refused");
+    check(!memcmp(out, wire + from, len - from), "resync: other bytes");
+    free(out);
+}
+
+static void check_whole(const struct engine_key *key, const u8 *in,
+                        const u8 *wire, size_t len, int result)
+{
+    struct engine_stream s;
+    u8 *out = malloc(len + 1);
+
+    check(out, "memory");
+    memcpy(out, in, len);
+    engine_seek(&s, 0);
+    check(engine_encrypt(key, &s, out, out, len) == result,
+          "another result in one piece");
+    check(result || !memcmp(out, wire, len), "other bytes in one piece");
+    free(out);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+    static u8 in[MAX_STREAM], wire[MAX_STREAM];
+    const struct engine_key *key;
+    struct engine_stream s;
+    size_t len = 0;
+    int result = ENGINE_OK;
+
+    if (!size)
+        return 0;
+    if (!keys[0])
+        make_keys();
+    key = keys[data[0] & 3];
+    data++;
+    size--;
+
+    engine_seek(&s, 0);
+    while (size >= 2 && !result) {
+        size_t n = data[0] << 8 | data[1];
+
+        data += 2;
+        size -= 2;
+        n = n < size ? n : size;
+        if (n > MAX_STREAM - len)
+            break;
+        memcpy(in + len, data, n);
+        result = engine_encrypt(key, &s, in + len, wire + len, n);
+        check(s.dead == (result != ENGINE_OK), "dead or not");
+        check(result || s.rec_off < (s.rec_len ? s.rec_len : 5), "offset");
+        len += n;
+        data += n;
+        size -= n;
+    }
+
+    check_whole(key, in, wire, len, result);
+    if (!result && len)
+        check_resync(key, in, wire, (in[0] * 257 + in[len - 1]) % len, len);
+    return 0;
+}
+
+#ifndef LINETLS_LIBFUZZER
+
+static u64 state;
+
+static u32 rnd(void)
+{
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return state >> 33;
+}
+
+/*
+ * Random bytes are no records: write good headers, now and then a bad one, and
+ * cut the result up.
+ */
+static size_t make_input(u8 *buf, size_t max)
+{
+    static u8 stream[MAX_STREAM];
+    u8 flags = rnd();
+    bool tls12 = !(flags & 1);
+    size_t len = 0, at = 0, used = 0;
+    u32 records = 1 + rnd() % 12;
+
+    while (records--) {
+        u32 body = rnd() % 8 ? rnd() % 400 : rnd() % 17000;
+
+        if (rnd() % 16)
+            body += tls12 ? 24 : 17;
+        if (len + 5 + body > sizeof(stream))
+            break;
+        for (u32 i = 0; i < 5 + body; i++)
+            stream[len + i] = rnd();
+        stream[len] = rnd() % 64 ? 23 : rnd();
+        stream[len + 1] = 3;
+        stream[len + 2] = rnd() % 64 ? 3 : rnd();
+        stream[len + 3] = body >> 8;
+        stream[len + 4] = body;
+        len += 5 + body;
+    }
+    if (len && !(rnd() % 4))
+        len -= rnd() % len;
+
+    buf[used++] = flags;
+    while (at < len && used + 2 < max) {
+        size_t n = 1 + rnd() % (rnd() % 2 ? 20 : 3000);
+
+        n = n < len - at ? n : len - at;
+        n = n < max - used - 2 ? n : max - used - 2;
+        buf[used++] = n >> 8;
+        buf[used++] = n;
+        memcpy(buf + used, stream + at, n);
+        used += n;
+        at += n;
+    }
+    return used;
+}
+
+int main(int argc, char **argv)
+{
+    const char *seed = getenv("LINETLS_SEED");
+    static u8 buf[2 * MAX_STREAM];
+    u32 rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 3000;
+
+    state = seed ? strtoull(seed, NULL, 0) : (u64)time(NULL);
+    printf("LINETLS_SEED=%llu\n", (unsigned long long)state);
+    fflush(stdout);
+    for (u32 i = 0; i < rounds; i++) {
+        size_t size = make_input(buf, sizeof(buf));
+
+        LLVMFuzzerTestOneInput(buf, size);
+    }
+    for (int i = 0; i < 4; i++) {
+        if (keys[i])
+            engine_key_wipe(keys[i]);
+        free(keys[i]);
+    }
+    printf("%u inputs\n", rounds);
+    return 0;
+}
+
+#endif
