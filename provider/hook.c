@@ -102,7 +102,7 @@ static int start_handshake(SSL *ssl)
         refusal = "out of memory";
     if (refusal == NULL)
         return 1;
-    LT_DEBUG(1, "fd %ld: userspace TLS: %s", BIO_get_fd(bio, NULL), refusal);
+    LT_DEBUG(1, "userspace TLS: %s", refusal);
     lt_status_count(LT_TX_USERSPACE);
     if (lt_config.offload != LT_OFFLOAD_REQUIRE)
         return 1;
