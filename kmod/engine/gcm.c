@@ -131,7 +131,7 @@ void gcm_encrypt(struct gcm *g, const struct gcm_key *key, const u8 *in,
 	unsigned int pos = g->len % GCM_BLOCK_LEN;
 	size_t n;
 
-	if (pos && len) {
+	if (pos) {
 		n = GCM_BLOCK_LEN - pos;
 		if (n > len)
 			n = len;
