@@ -14,8 +14,8 @@ config=$out/linetls_config.h
 
 stamp() {
     echo "$kdir"
-    cat "$kdir/include/config/kernel.release"
-    cksum "$kdir/Module.symvers" "$kdir/.config" "$0"
+    cksum "$kdir/include/generated/utsrelease.h" "$kdir/Module.symvers" \
+        "$kdir/.config" "$0"
     find "$probes" -name '*.c' -exec cksum {} + | sort
 }
 

@@ -21,7 +21,7 @@ AS_CASE([$with_kernel_headers],
     [no], [],
     [''|yes],
     [linetls_dir=/lib/modules/`uname -r`/build
-     AS_IF([test -f "$linetls_dir/Module.symvers"],
+     AS_IF([test -f "$linetls_dir/include/generated/utsrelease.h"],
          [KERNEL_HEADERS=$linetls_dir],
          [AS_IF([test "x$with_kernel_headers" = xyes],
              [AC_MSG_ERROR([the running kernel's are not in $linetls_dir])])])],
@@ -35,7 +35,7 @@ AS_CASE([$with_kernel_headers],
          for linetls_dir in $linetls_dirs; do
              AS_CASE([$linetls_dir], [/*], [],
                  [linetls_dir=`pwd`/$linetls_dir])
-             AS_IF([test -f "$linetls_dir/Module.symvers"], [],
+             AS_IF([test -f "$linetls_dir/include/generated/utsrelease.h"], [],
                  [AC_MSG_ERROR([no kernel headers in $linetls_dir])])
              KERNEL_HEADERS="$KERNEL_HEADERS $linetls_dir"
          done
