@@ -41,7 +41,7 @@ END
 
 goals=$(for name in $control $names; do echo "$name.o"; done)
 cat >"$work/Kbuild" <<END
-obj-m := $(echo $goals)
+obj-m := $(echo "$goals" | tr "\n" " ")
 ccflags-y := -Werror -Wno-missing-prototypes -Wno-missing-declarations
 ccflags-y += -Wno-unused-function -Wno-unused-variable
 ccflags-y += -Wno-unused-but-set-variable
