@@ -4,134 +4,107 @@
  * keys. The sender is the ULP under test, the receiver the kernel's own ULP
  * "tls", which knows nothing of it and checks every tag.
  *
- *   ulp_peer recv PORT VERSION KEYBITS
- *       Accept one connection, read it to its end and print
- *       "bytes N other N": application data and records of other types.
+ *   ulp_peer recv [-j N] [-w FILE] [-r BYTES] PORT VERSION KEYBITS
+ *       Print "listening", accept connections, read each to its end and print
+ *       "bytes N other N" for each: application data and records of other types.
  *       Fails if a byte is not the pattern's.
- *   ulp_peer send [-u ULP] [-m MODE] [-c CHUNK] [-f FILE] [-n] [-M] [-a N]
- *           HOST PORT VERSION KEYBITS SIZE
- *       Send SIZE bytes of the pattern and print the connection's status.
+ *       -j  so many connections, in parallel (default 1)
+ *       -w  read nothing before FILE exists
+ *       -r  reset the connection after so many bytes
+ *   ulp_peer send [OPTIONS] HOST PORT VERSION KEYBITS SIZE
+ *       Send SIZE bytes of the pattern and print "sent N", then the
+ *       connection's LINETLS_TX_STATUS, again when the peer has read all.
  *       -u  ULP (default linetls)         -m  LINETLS_TX_MODE, a number
- *       -c  bytes per send()              -f  sendfile() this file instead
- *       -n  non-blocking                  -M  MSG_MORE on all but the last
+ *       -c  bytes per call                -b  SO_SNDBUF
+ *       -f  sendfile() this file          -p  splice() from a pipe
+ *       -n  non-blocking                  -a  an alert after each N calls
+ *       -M  MSG_MORE on all but the last  -L  and on the last
+ *       -w  go on after SIZE bytes until FILE exists
+ *       -F  with -n: SIZE is what the socket takes before it would block
+ *       -e  how it ends: "wait" (default) shuts down and waits for the peer,
+ *           "close", "exit" (without close), "linger" (close with SO_LINGER
+ *           of 30 s), "reset" (SO_LINGER of 0)
+ *       -j  so many connections, in parallel
  *   ulp_peer pattern SIZE
  *       The pattern, on standard output.
  *
- * VERSION is 1.2 or 1.3, KEYBITS 128 or 256.
+ * VERSION is 1.2 or 1.3, or "none" for plain TCP; KEYBITS 128 or 256.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/tls.h>
 #include <netdb.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
-#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include <uapi/linetls.h>
+#include "ulp.h"
 
-#ifndef SOL_TLS
-#define SOL_TLS 282
-#endif
-#ifndef TCP_ULP
-#define TCP_ULP 31
-#endif
+#define WAIT_MS 60000
 
-#define TYPE_ALERT 21
-#define TYPE_DATA 23
-#define LINE 32
-
-union crypto_info {
-    struct tls_crypto_info info;
-    struct tls12_crypto_info_aes_gcm_128 gcm128;
-    struct tls12_crypto_info_aes_gcm_256 gcm256;
+struct sender {
+    const char *ulp, *file, *until, *end;
+    int mode, sndbuf, jobs;
+    size_t chunk;
+    unsigned long alerts;
+    bool nonblock, more, more_last, splice, fill;
+    int in, pipe[2];
+    unsigned char *buf;
 };
 
-/* Byte @pos of the pattern: lines that a search in a capture can find. */
-static void fill_pattern(unsigned char *buf, size_t len, unsigned long long pos)
+static void nap(void)
 {
-    char line[LINE + 8];
-    unsigned long long current = -1ULL;
+    poll(NULL, 0, 10);
+}
 
-    for (size_t i = 0; i < len; i++, pos++) {
-        if (pos / LINE != current) {
-            current = pos / LINE;
-            snprintf(line, sizeof(line), "LINETLS-PLAINTEXT %012llx\n\n",
-                     current & 0xffffffffffffULL);
-        }
-        buf[i] = line[pos % LINE];
+static void wait_file(const char *file)
+{
+    for (int i = 0; access(file, F_OK); i++) {
+        if (i == WAIT_MS / 10)
+            errx(1, "%s did not appear", file);
+        nap();
     }
 }
 
-static socklen_t make_info(union crypto_info *ci, const char *version,
-                           const char *bits)
+/* The worst exit status of @n children. */
+static int reap(int n)
 {
-    memset(ci, 0, sizeof(*ci));
-    ci->info.version =
-        strcmp(version, "1.2") ? TLS_1_3_VERSION : TLS_1_2_VERSION;
-    if (strcmp(bits, "128")) {
-        ci->info.cipher_type = TLS_CIPHER_AES_GCM_256;
-        memset(ci->gcm256.key, 0x5a, sizeof(ci->gcm256.key));
-        memset(ci->gcm256.salt, 0x3c, sizeof(ci->gcm256.salt));
-        memset(ci->gcm256.iv, 0x11, sizeof(ci->gcm256.iv));
-        ci->gcm256.rec_seq[7] = 7;
-        return sizeof(ci->gcm256);
+    int worst = 0, status;
+
+    while (n-- && wait(&status) > 0) {
+        if (!WIFEXITED(status))
+            worst = 1;
+        else if (WEXITSTATUS(status) > worst)
+            worst = WEXITSTATUS(status);
     }
-    ci->info.cipher_type = TLS_CIPHER_AES_GCM_128;
-    memset(ci->gcm128.key, 0x5a, sizeof(ci->gcm128.key));
-    memset(ci->gcm128.salt, 0x3c, sizeof(ci->gcm128.salt));
-    memset(ci->gcm128.iv, 0x11, sizeof(ci->gcm128.iv));
-    ci->gcm128.rec_seq[7] = 7;
-    return sizeof(ci->gcm128);
+    return worst;
 }
 
-static void set_keys(int fd, const char *ulp, int dir, const char *version,
-                     const char *bits)
+static void set_linger(int fd, int seconds)
 {
-    union crypto_info ci;
-    socklen_t len = make_info(&ci, version, bits);
+    struct linger linger = {.l_onoff = 1, .l_linger = seconds};
 
-    if (setsockopt(fd, SOL_TLS, dir, &ci, len))
-        err(1, "%s: TLS_%s", ulp, dir == TLS_TX ? "TX" : "RX");
+    if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
+        err(1, "SO_LINGER");
 }
 
-static void set_ulp(int fd, const char *ulp)
-{
-    if (setsockopt(fd, SOL_TCP, TCP_ULP, ulp, strlen(ulp)))
-        err(1, "TCP_ULP %s", ulp);
-}
+/* ---- receiver ---- */
 
-static int do_recv(char **argv)
+static void receive(int fd, unsigned long long reset_after)
 {
     static unsigned char buf[65536], want[65536];
-    struct sockaddr_in6 addr = {
-        .sin6_family = AF_INET6,
-        .sin6_port = htons(atoi(argv[0])),
-    };
     unsigned long long bytes = 0, other = 0;
-    int one = 1, fd, lfd = socket(AF_INET6, SOCK_STREAM, 0);
 
-    setsockopt(lfd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(lfd, (void *)&addr, sizeof(addr)) || listen(lfd, 1))
-        err(1, "listen on %s", argv[0]);
-    fd = accept(lfd, NULL, NULL);
-    if (fd < 0)
-        err(1, "accept");
-    set_ulp(fd, "tls");
-    set_keys(fd, "tls", TLS_RX, argv[1], argv[2]);
-    /* The peer waits for this: records in the queue before TLS_RX are lost. */
-    if (write(fd, "", 1) != 1)
-        err(1, "write");
     for (;;) {
-        char cbuf[CMSG_SPACE(1)];
+        _Alignas(struct cmsghdr) char cbuf[CMSG_SPACE(1)];
         struct iovec iov = {buf, sizeof(buf)};
         struct msghdr msg = {
             .msg_iov = &iov,
@@ -155,12 +128,75 @@ static int do_recv(char **argv)
         if (memcmp(buf, want, n))
             errx(1, "wrong byte between %llu and %llu", bytes, bytes + n);
         bytes += n;
+        if (reset_after && bytes >= reset_after) {
+            set_linger(fd, 0);
+            break;
+        }
     }
     printf("bytes %llu other %llu\n", bytes, other);
-    return 0;
+    fflush(stdout);
 }
 
-static int dial(const char *host, const char *port)
+static void serve(int fd, const char *version, const char *bits,
+                  const char *file, unsigned long long reset_after)
+{
+    if (strcmp(version, "none")) {
+        set_ulp(fd, "tls");
+        set_keys(fd, TLS_RX, version, bits);
+    }
+    /* The peer waits for this: records in the queue before TLS_RX are lost. */
+    if (write(fd, "", 1) != 1)
+        err(1, "write");
+    if (file)
+        wait_file(file);
+    receive(fd, reset_after);
+}
+
+static int do_recv(int argc, char **argv)
+{
+    struct sockaddr_in6 addr = {.sin6_family = AF_INET6};
+    unsigned long long reset_after = 0;
+    const char *file = NULL;
+    int one = 1, fd, lfd, opt, jobs = 1;
+
+    while ((opt = getopt(argc, argv, "j:w:r:")) != -1) {
+        switch (opt) {
+        case 'j': jobs = atoi(optarg); break;
+        case 'w': file = optarg; break;
+        case 'r': reset_after = strtoull(optarg, NULL, 0); break;
+        default: return 2;
+        }
+    }
+    if (argc - optind != 3 || jobs < 1)
+        errx(2, "usage: recv [OPTIONS] PORT VERSION KEYBITS");
+    argv += optind;
+    addr.sin6_port = htons(atoi(argv[0]));
+    lfd = socket(AF_INET6, SOCK_STREAM, 0);
+    setsockopt(lfd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(lfd, (void *)&addr, sizeof(addr)) || listen(lfd, jobs))
+        err(1, "listen on %s", argv[0]);
+    puts("listening");
+    fflush(stdout);
+    for (int i = 0; i < jobs; i++) {
+        fd = accept(lfd, NULL, NULL);
+        if (fd < 0)
+            err(1, "accept");
+        switch (fork()) {
+        case -1:
+            err(1, "fork");
+        case 0:
+            close(lfd);
+            serve(fd, argv[1], argv[2], file, reset_after);
+            exit(0);
+        }
+        close(fd);
+    }
+    return reap(jobs);
+}
+
+/* ---- sender ---- */
+
+static int dial(const struct sender *s, const char *host, const char *port)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *ai;
     int fd, rc = getaddrinfo(host, port, &hints, &ai);
@@ -168,6 +204,9 @@ static int dial(const char *host, const char *port)
     if (rc)
         errx(1, "%s: %s", host, gai_strerror(rc));
     fd = socket(ai->ai_family, SOCK_STREAM, 0);
+    if (s->sndbuf && setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &s->sndbuf,
+                                sizeof(s->sndbuf)))
+        err(1, "SO_SNDBUF");
     if (connect(fd, ai->ai_addr, ai->ai_addrlen))
         err(1, "connect to %s port %s", host, port);
     freeaddrinfo(ai);
@@ -178,125 +217,205 @@ static void wait_writable(int fd)
 {
     struct pollfd pfd = {.fd = fd, .events = POLLOUT};
 
-    if (poll(&pfd, 1, 60000) != 1)
-        errx(1, "not writable for 60 s");
+    if (poll(&pfd, 1, WAIT_MS) != 1)
+        errx(1, "not writable for %d s", WAIT_MS / 1000);
 }
 
 static void send_alert(int fd)
 {
     unsigned char alert[2] = {1, 0};
-    char cbuf[CMSG_SPACE(1)] = {0};
     struct iovec iov = {alert, sizeof(alert)};
-    struct msghdr msg = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = cbuf,
-        .msg_controllen = sizeof(cbuf),
-    };
-    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct record_type_cmsg room;
 
-    cmsg->cmsg_level = SOL_TLS;
-    cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
-    cmsg->cmsg_len = CMSG_LEN(1);
-    *CMSG_DATA(cmsg) = TYPE_ALERT;
-    while (sendmsg(fd, &msg, 0) != sizeof(alert)) {
+    set_record_type(&msg, &room, TYPE_ALERT);
+    while (sendmsg(fd, &msg, MSG_NOSIGNAL) != sizeof(alert)) {
         if (errno != EAGAIN)
             err(1, "alert");
         wait_writable(fd);
     }
 }
 
-static void print_status(int fd, FILE *to)
+static void print_status(int fd)
 {
     struct linetls_tx_status st;
     socklen_t len = sizeof(st);
 
-    if (getsockopt(fd, SOL_TLS, LINETLS_TX_STATUS, &st, &len))
-        return;
-    fprintf(to,
-            "path %d reason %d tracked %u records %llu device %llu/%llu "
-            "software %llu/%llu dropped %llu\n",
-            st.path, st.reason, st.records_tracked,
-            (unsigned long long)st.records,
-            (unsigned long long)st.device_packets,
-            (unsigned long long)st.device_bytes,
-            (unsigned long long)st.software_packets,
-            (unsigned long long)st.software_bytes,
-            (unsigned long long)st.dropped_packets);
+    if (!getsockopt(fd, SOL_TLS, LINETLS_TX_STATUS, &st, &len))
+        printf("status path %d reason %d ifindex %u tracked %u records %llu "
+               "device %llu/%llu software %llu/%llu dropped %llu\n",
+               st.path, st.reason, st.ifindex, st.records_tracked,
+               (unsigned long long)st.records,
+               (unsigned long long)st.device_packets,
+               (unsigned long long)st.device_bytes,
+               (unsigned long long)st.software_packets,
+               (unsigned long long)st.software_bytes,
+               (unsigned long long)st.dropped_packets);
+    fflush(stdout);
 }
 
-static int do_send(int argc, char **argv)
+/* Feed the pipe and empty it into the socket: at most @len bytes. */
+static ssize_t splice_some(struct sender *s, int fd, size_t len, int more)
 {
-    static unsigned char buf[1 << 20];
-    const char *ulp = "linetls", *file = NULL;
-    unsigned long long size, pos = 0, alerts = 0, sends = 0;
-    size_t chunk = sizeof(buf);
-    bool nonblock = false, more = false;
-    int fd, opt, in = -1, mode = -1;
-    char byte;
+    int flags = s->nonblock ? SPLICE_F_NONBLOCK : 0;
+    int queued = 0;
+    ssize_t n;
 
-    optind = 1;
-    while ((opt = getopt(argc, argv, "u:m:c:f:nMa:")) != -1) {
-        switch (opt) {
-        case 'u': ulp = optarg; break;
-        case 'm': mode = atoi(optarg); break;
-        case 'c': chunk = strtoul(optarg, NULL, 0); break;
-        case 'f': file = optarg; break;
-        case 'n': nonblock = true; break;
-        case 'M': more = true; break;
-        case 'a': alerts = strtoul(optarg, NULL, 0); break;
-        default: return 2;
-        }
+    if (ioctl(s->pipe[0], FIONREAD, &queued))
+        err(1, "FIONREAD");
+    if (!queued) {
+        n = write(s->pipe[1], s->buf, len < 65536 ? len : 65536);
+        if (n < 0)
+            err(1, "write to the pipe");
+        queued = n;
     }
-    if (argc - optind != 5 || !chunk || chunk > sizeof(buf))
-        errx(2, "usage: send [OPTIONS] HOST PORT VERSION KEYBITS SIZE");
-    argv += optind;
-    size = strtoull(argv[4], NULL, 0);
-    if (file && (in = open(file, O_RDONLY)) < 0)
-        err(1, "%s", file);
-    fd = dial(argv[0], argv[1]);
-    if (read(fd, &byte, 1) != 1)
-        err(1, "read");
-    set_ulp(fd, ulp);
-    if (mode >= 0 &&
-        setsockopt(fd, SOL_TLS, LINETLS_TX_MODE, &mode, sizeof(mode)))
-        err(1, "LINETLS_TX_MODE %d", mode);
-    set_keys(fd, ulp, TLS_TX, argv[2], argv[3]);
-    if (nonblock)
-        fcntl(fd, F_SETFL, O_NONBLOCK);
+    if ((size_t)queued < len)
+        len = queued;
+    return splice(s->pipe[0], NULL, fd, NULL, len,
+                  flags | (more ? SPLICE_F_MORE : 0));
+}
 
-    while (pos < size) {
-        size_t n = size - pos < chunk ? size - pos : chunk;
-        ssize_t rc;
+static ssize_t send_some(struct sender *s, int fd, size_t len, bool more,
+                         unsigned long long pos)
+{
+    if (s->file) {
+        ssize_t n = sendfile(fd, s->in, NULL, len);
 
-        if (file) {
-            rc = sendfile(fd, in, NULL, n);
-            if (rc == 0)
-                errx(1, "%s is too short", file);
-        } else {
-            fill_pattern(buf, n, pos);
-            rc = send(fd, buf, n,
-                      MSG_NOSIGNAL | (more && pos + n < size ? MSG_MORE : 0));
-        }
-        if (rc < 0 && errno == EAGAIN && nonblock) {
+        if (n == 0)
+            errx(1, "%s is too short", s->file);
+        return n;
+    }
+    fill_pattern(s->buf, len, pos);
+    if (s->splice)
+        return splice_some(s, fd, len, more);
+    return send(fd, s->buf, len, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+}
+
+static unsigned long long send_all(struct sender *s, int fd,
+                                   unsigned long long size)
+{
+    unsigned long long pos = 0, calls = 0;
+
+    while (pos < size || (s->until && access(s->until, F_OK))) {
+        size_t n = pos < size && size - pos < s->chunk ? size - pos : s->chunk;
+        bool more = s->more && (s->more_last || pos + n < size);
+        ssize_t rc = send_some(s, fd, n, more, pos);
+
+        if (rc < 0 && errno == EAGAIN && s->nonblock) {
+            if (s->fill)
+                break;
             wait_writable(fd);
             continue;
         }
         if (rc < 0)
             err(1, "send at %llu", pos);
         pos += rc;
-        if (alerts && ++sends % alerts == 0)
+        if (s->alerts && ++calls % s->alerts == 0)
             send_alert(fd);
     }
-    print_status(fd, stdout);
+    return pos;
+}
+
+static void end_wait(int fd)
+{
+    char byte;
+
     if (shutdown(fd, SHUT_WR))
         err(1, "shutdown");
     fcntl(fd, F_SETFL, 0);
     /* The peer closes when it has read everything. */
     if (read(fd, &byte, 1) != 0)
         err(1, "the peer ended badly");
-    print_status(fd, stdout);
-    return 0;
+    print_status(fd);
+}
+
+static void end_sender(const struct sender *s, int fd)
+{
+    if (!strcmp(s->end, "wait")) {
+        end_wait(fd);
+        return;
+    }
+    if (!strcmp(s->end, "exit"))
+        return;
+    if (!strcmp(s->end, "linger")) {
+        fcntl(fd, F_SETFL, 0);
+        set_linger(fd, 30);
+    } else if (!strcmp(s->end, "reset")) {
+        set_linger(fd, 0);
+    }
+    if (close(fd))
+        err(1, "close");
+    puts("closed");
+}
+
+static void send_connection(struct sender *s, char **argv)
+{
+    int fd = dial(s, argv[0], argv[1]);
+    char byte;
+
+    s->buf = malloc(s->chunk);
+    if (!s->buf || (s->splice && pipe(s->pipe)))
+        err(1, "no memory or pipe");
+    if (s->file && (s->in = open(s->file, O_RDONLY)) < 0)
+        err(1, "%s", s->file);
+    if (read(fd, &byte, 1) != 1)
+        err(1, "read");
+    if (strcmp(argv[2], "none")) {
+        set_ulp(fd, s->ulp);
+        if (s->mode >= 0 && setsockopt(fd, SOL_TLS, LINETLS_TX_MODE, &s->mode,
+                                       sizeof(s->mode)))
+            err(1, "LINETLS_TX_MODE %d", s->mode);
+        set_keys(fd, TLS_TX, argv[2], argv[3]);
+    }
+    if (s->nonblock)
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+    printf("sent %llu\n", send_all(s, fd, strtoull(argv[4], NULL, 0)));
+    print_status(fd);
+    end_sender(s, fd);
+}
+
+static int do_send(int argc, char **argv)
+{
+    struct sender s = {
+        .ulp = "linetls", .end = "wait", .chunk = 1 << 20, .mode = -1,
+    };
+    int opt;
+
+    while ((opt = getopt(argc, argv, "u:m:c:b:f:w:e:a:j:pnMLF")) != -1) {
+        switch (opt) {
+        case 'u': s.ulp = optarg; break;
+        case 'm': s.mode = atoi(optarg); break;
+        case 'c': s.chunk = strtoul(optarg, NULL, 0); break;
+        case 'b': s.sndbuf = atoi(optarg); break;
+        case 'f': s.file = optarg; break;
+        case 'w': s.until = optarg; break;
+        case 'e': s.end = optarg; break;
+        case 'a': s.alerts = strtoul(optarg, NULL, 0); break;
+        case 'j': s.jobs = atoi(optarg); break;
+        case 'p': s.splice = true; break;
+        case 'n': s.nonblock = true; break;
+        case 'L': s.more_last = true; /* fall through */
+        case 'M': s.more = true; break;
+        case 'F': s.fill = s.nonblock = true; break;
+        default: return 2;
+        }
+    }
+    if (argc - optind != 5 || !s.chunk)
+        errx(2, "usage: send [OPTIONS] HOST PORT VERSION KEYBITS SIZE");
+    if (!s.jobs) {
+        send_connection(&s, argv + optind);
+        return 0;
+    }
+    for (int i = 0; i < s.jobs; i++) {
+        switch (fork()) {
+        case -1:
+            err(1, "fork");
+        case 0:
+            send_connection(&s, argv + optind);
+            exit(0);
+        }
+    }
+    return reap(s.jobs);
 }
 
 static int do_pattern(unsigned long long size)
@@ -316,9 +435,9 @@ static int do_pattern(unsigned long long size)
 
 int main(int argc, char **argv)
 {
-    if (argc == 5 && !strcmp(argv[1], "recv"))
-        return do_recv(argv + 2);
-    if (argc >= 7 && !strcmp(argv[1], "send"))
+    if (argc > 2 && !strcmp(argv[1], "recv"))
+        return do_recv(argc - 1, argv + 1);
+    if (argc > 2 && !strcmp(argv[1], "send"))
         return do_send(argc - 1, argv + 1);
     if (argc == 3 && !strcmp(argv[1], "pattern"))
         return do_pattern(strtoull(argv[2], NULL, 0));
