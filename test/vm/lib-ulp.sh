@@ -1,0 +1,181 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the tests of the ULP share, on top of lib.sh: connections from srv to
+# cli by test/vm/tools/ulp_peer. The sender is on linetls, the receiver on the
+# kernel's own ULP "tls", and checks every tag and every byte.
+
+# shellcheck source=test/vm/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# What ulp_peer sends, on any 51 bytes of it.
+PATTERN=LINETLS-PLAINTEXT
+
+tools=$LINETLS_SRC/test/vm/tools
+[ -x "$tools/ulp_peer" ] || tools=$LINETLS_SRC/build/test/vm/tools
+[ -x "$tools/ulp_peer" ] || fail "ulp_peer is not built"
+peer=$tools/ulp_peer
+
+ulp_port=4433
+ulp_host=$CLI4
+STATUS=
+
+# Processes are slow to start in a guest: what is polled uses the shell alone.
+log_has() {
+    local log
+    [ -e "$work/$1.log" ] && log=$(<"$work/$1.log") && [[ $log =~ $2 ]]
+}
+
+# receive NAME VERSION BITS [OPTIONS]: a receiver in cli, on a port of its own.
+receive() {
+    local name=$1 version=$2 bits=$3
+    shift 3
+    ulp_port=$((ulp_port + 1))
+    : >"$work/$name.log"
+    background "$name" cli "$peer" recv "$@" "$ulp_port" "$version" "$bits"
+    wait_for log_has "$name" listening
+}
+
+# transmit NAME VERSION BITS SIZE [OPTIONS]: a sender in srv, in the
+# background, to the receiver that was started last.
+transmit() {
+    local name=$1 version=$2 bits=$3 size=$4
+    shift 4
+    : >"$work/$name.log"
+    background "$name" srv "$peer" send "$@" "$ulp_host" "$ulp_port" \
+        "$version" "$bits" "$size"
+}
+
+# received NAME: the receiver ended well.
+received() {
+    finish "$1" || fail "the receiver failed: $(<"$work/$1.log")"
+}
+
+# log_field NAME REGEX: what its parentheses match last, or nothing.
+log_field() {
+    local line found=
+    while read -r line; do
+        [[ ! $line =~ $2 ]] || found=${BASH_REMATCH[1]}
+    done <"$work/$1.log"
+    echo "$found"
+}
+
+bytes_of() {
+    log_field "$1" '^bytes ([0-9]+) '
+}
+
+alerts_of() {
+    log_field "$1" '^bytes .* other ([0-9]+)$'
+}
+
+sent_of() {
+    log_field "$1" '^sent ([0-9]+)$'
+}
+
+# status_of NAME FIELD: of the last status that the sender printed.
+status_of() {
+    log_field "$1" "^status .*\\b$2 ([0-9/]+)"
+}
+
+# pair_done IN OUT: both ends are content, and with the same bytes.
+pair_done() {
+    finish "$2" || fail "the sender failed: $(<"$work/$2.log")"
+    received "$1"
+    is_eq "$(bytes_of "$1")" "$(sent_of "$2")" "bytes received and sent"
+}
+
+# transfer VERSION BITS SIZE [OPTIONS OF THE SENDER]; logs are in and out.
+transfer() {
+    local version=$1 bits=$2 size=$3
+    shift 3
+    receive in "$version" "$bits"
+    transmit out "$version" "$bits" "$size" "$@"
+    pair_done in out
+    is_eq "$(bytes_of in)" "$size" "bytes of $version $bits $size $*"
+}
+
+# Every way of sending, in every version and cipher.
+transfer_all_ways() {
+    local version bits size
+    "$peer" pattern 1000000 >"$work/file"
+    for version in 1.2 1.3; do
+        for bits in 128 256; do
+            for size in 1 16383 16384 16385; do
+                transfer $version $bits $size
+            done
+            transfer $version $bits 3000000
+            transfer $version $bits 1000000 -f "$work/file"
+            transfer $version $bits 1000000 -p -c 40000
+            transfer $version $bits 500000 -n -b 20000
+            transfer $version $bits 300000 -M -c 1000
+            is_eq "$(status_of out records)" 19 "records of MSG_MORE"
+            transfer $version $bits 20000 -c 1000 -a 4
+            is_eq "$(alerts_of in)" 5 "alerts between data"
+        done
+    done
+}
+
+# Loss, reordering and duplicates, of single segments, in both directions.
+transfer_lossy() {
+    local version bits
+    srv ethtool -K eth0 tso off gso off
+    wire_netem delay 1ms loss 2% reorder 5% duplicate 1%
+    wire_netem_back loss 1%
+    for version in 1.2 1.3; do
+        for bits in 128 256; do
+            transfer $version $bits 1500000
+            transfer $version $bits 1000000 -f "$work/file"
+        done
+    done
+    wire_clean
+}
+
+# netstat NAME: a counter of TcpExt in srv.
+tcp_stat() {
+    local IFS=' ' names values i
+    { read -r -a names; read -r -a values; } < <(
+        srv grep '^TcpExt' /proc/net/netstat)
+    for i in "${!names[@]}"; do
+        [ "${names[i]}" != "$1" ] || { echo "${values[i]}"; return; }
+    done
+    fail "no counter $1"
+}
+
+grew() {
+    [ "$(ulp_stat "$1")" -gt "$2" ]
+}
+
+# wait_growth COUNTER [N]: until it is N (default 1) above what it is now.
+wait_growth() {
+    local now
+    now=$(ulp_stat "$1")
+    wait_for grew "$1" $((now + ${2:-1} - 1))
+}
+
+# Nothing is left of any connection, in the ULP and in the device.
+ulp_idle() {
+    local stats
+    stats=$(ulp_stats)
+    ! grep -E '^(LinetlsCurrTx|LinetlsRecordsTracked)' <<<"$stats" |
+        grep -qv '[[:space:]]0$' || return 1
+    [ ! -d /sys/module/linetls_nic ] ||
+        ! srv test -e /sys/class/net/tls0 ||
+        [ "$(nic_stat tx_tls_ctx_active)" -eq 0 ]
+}
+
+wait_idle() {
+    wait_for -t "${1:-20}" ulp_idle
+}
+
+# No packet was dropped because it could not be encrypted.
+no_drops() {
+    local bad
+    bad=$(ulp_stats | grep Drop | grep -v '[[:space:]]0$') || return 0
+    fail "packets dropped: $bad"
+}
+
+# leak_free NAME: the capture holds no byte of the pattern.
+leak_free() {
+    capture_stop "$1"
+    is_eq "$(capture_search "$1" "$PATTERN")" 0 "plaintext in capture $1"
+}
