@@ -6,7 +6,7 @@
 #include "provider.h"
 
 static ERR_STRING_DATA strings[] = {
-    { ERR_PACK(0, 0, 0), "linetls provider" },
+    { 0, "linetls provider" }, /* the number is not known yet */
     { ERR_PACK(0, 0, LT_R_CONFIG), "bad configuration" },
     { ERR_PACK(0, 0, LT_R_NOT_OFFLOADED),
         "offload = require, and the connection is not offloaded" },
@@ -22,6 +22,7 @@ static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static void load_strings(void)
 {
     library = ERR_get_next_error_library();
+    strings[0].error = ERR_PACK(library, 0, 0);
     ERR_load_strings(library, strings);
 }
 

@@ -318,6 +318,10 @@ static void require_fails_the_connection(void **state)
     assert_false(BIO_should_retry(bio));
     assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()),
         LT_R_NOT_OFFLOADED);
+    assert_string_equal(ERR_lib_error_string(ERR_peek_last_error()),
+        "linetls provider");
+    assert_string_equal(ERR_reason_error_string(ERR_peek_last_error()),
+        "offload = require, and the connection is not offloaded");
     assert_int_equal(hand_over(), 0);
 }
 
