@@ -170,6 +170,7 @@ static const struct net_device_ops nic_netdev_ops = {
 static void nic_setup(struct net_device *dev)
 {
 	ether_setup(dev);
+	dev->max_mtu = ETH_MAX_MTU;	/* until there is a lower device */
 	dev->netdev_ops = &nic_netdev_ops;
 	dev->ethtool_ops = &nic_ethtool_ops;
 	dev->tlsdev_ops = &nic_tlsdev_ops;
