@@ -26,7 +26,7 @@ full() {
     local end=$1
     shift
     rm -f "$work/go"
-    receive in 1.3 256 -w "$work/go"
+    receive in 1.3 256 -b 65536 -w "$work/go"
     transmit out 1.3 256 50000000 -F -e "$end" "$@"
     wait_for log_has out '^sent'
     if [ "$end" = exit ] || [ "$end" = close ]; then
@@ -36,7 +36,7 @@ full() {
         received in
         is_eq "$(bytes_of in)" "$(sent_of out)" "bytes after $end $*"
     else
-        wait_for eval '[ "$(ulp_stat LinetlsRecordsTracked)" -gt 0 ]'
+        wait_for grew LinetlsRecordsTracked 0
         is_eq "$(grep -c closed "$work/out.log" || :)" 0 "end before the data"
         touch "$work/go"
         pair_done in out
@@ -61,9 +61,9 @@ full linger -b 20000
 full wait -b 20000
 
 # The orphan sends what it has to a peer behind a bad wire.
-srv ethtool -K eth0 tso off gso off
+wire_segments 1
 rm -f "$work/go"
-receive in 1.2 128 -w "$work/go"
+receive in 1.2 128 -b 65536 -w "$work/go"
 transmit out 1.2 128 50000000 -F -e exit
 finish out || fail "the sender failed: $(<"$work/out.log")"
 orphaned
@@ -77,7 +77,7 @@ wait_idle
 
 # A reset by the sender: nothing is promised, nothing is left.
 rm -f "$work/go"
-receive in 1.3 128 -w "$work/go"
+receive in 1.3 128 -b 65536 -w "$work/go"
 transmit out 1.3 128 50000000 -F -b 50000 -e reset
 finish out || fail "the sender failed: $(<"$work/out.log")"
 wait_idle
@@ -97,7 +97,7 @@ wait_idle
 # The peer never reads and vanishes: the orphan gives up.
 srv sysctl -qw net.ipv4.tcp_orphan_retries=1
 rm -f "$work/go"
-receive in 1.3 128 -w "$work/go"
+receive in 1.3 128 -b 65536 -w "$work/go"
 transmit out 1.3 128 50000000 -F -b 100000 -e exit
 finish out || fail "the sender failed: $(<"$work/out.log")"
 orphaned

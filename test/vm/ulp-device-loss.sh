@@ -95,9 +95,7 @@ topology
 modprobe linetls
 second_wire
 # The software that shares a processor with all else is not to flood it.
-modprobe sch_netem
-wire_netem delay 1ms rate 40mbit
-srv tc qdisc add dev eth1 root netem limit 10000 delay 1ms rate 40mbit
+far_netem delay 1ms rate 40mbit
 capture_start wire0
 capture_start wire1 eth1
 

@@ -16,7 +16,7 @@ transfer_all_ways
 is_eq "$(status_of out path)" 1 "path of a connection"
 is_eq "$(status_of out reason)" 0 "reason of a connection on the device"
 is_eq "$(status_of out ifindex)" \
-    "$(srv cat /sys/class/net/tls0/ifindex)" "ifindex of the device"
+    "$(srv ip -o link show tls0 | cut -d : -f 1)" "ifindex of the device"
 ulp_host=$CLI6
 transfer 1.2 128 500000
 transfer 1.3 256 500000
@@ -38,7 +38,6 @@ is_eq "$(ulp_stat LinetlsSoftwarePackets)" 0 "packets in software"
 is_eq "$(ulp_stat LinetlsTxSw)" 0 "connections in software"
 no_drops
 
-srv ethtool -K tls0 tso off gso off
 transfer_lossy
 is_gt "$(nic_stat tx_tls_ooo)" 0 "packets out of order"
 is_gt "$(nic_stat tx_tls_resync)" 0 "resyncs"

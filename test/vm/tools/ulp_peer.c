@@ -4,12 +4,13 @@
  * keys. The sender is the ULP under test, the receiver the kernel's own ULP
  * "tls", which knows nothing of it and checks every tag.
  *
- *   ulp_peer recv [-j N] [-w FILE] [-r BYTES] PORT VERSION KEYBITS
+ *   ulp_peer recv [-j N] [-w FILE] [-r BYTES] [-b N] PORT VERSION KEYBITS
  *       Print "listening", accept connections, read each to its end and print
  *       "bytes N other N" for each: application data and records of other types.
  *       Fails if a byte is not the pattern's.
  *       -j  so many connections, in parallel (default 1)
  *       -w  read nothing before FILE exists
+ *       -b  SO_RCVBUF
  *       -r  reset the connection after so many bytes
  *   ulp_peer send [OPTIONS] HOST PORT VERSION KEYBITS SIZE
  *       Send SIZE bytes of the pattern and print "sent N", then the
@@ -20,7 +21,7 @@
  *       -n  non-blocking                  -a  an alert after each N calls
  *       -M  MSG_MORE on all but the last  -L  and on the last
  *       -w  go on after SIZE bytes until FILE exists
- *       -F  with -n: SIZE is what the socket takes before it would block
+ *       -F  SIZE is what fits until the socket takes nothing for a second
  *       -e  how it ends: "wait" (default) shuts down and waits for the peer,
  *           "close", "exit" (without close), "linger" (close with SO_LINGER
  *           of 30 s), "reset" (SO_LINGER of 0)
@@ -49,6 +50,7 @@
 #include "ulp.h"
 
 #define WAIT_MS 60000
+#define FULL_MS 1000
 
 struct sender {
     const char *ulp, *file, *until, *end;
@@ -157,12 +159,13 @@ static int do_recv(int argc, char **argv)
     struct sockaddr_in6 addr = {.sin6_family = AF_INET6};
     unsigned long long reset_after = 0;
     const char *file = NULL;
-    int one = 1, fd, lfd, opt, jobs = 1;
+    int one = 1, fd, lfd, opt, jobs = 1, rcvbuf = 0;
 
-    while ((opt = getopt(argc, argv, "j:w:r:")) != -1) {
+    while ((opt = getopt(argc, argv, "j:w:r:b:")) != -1) {
         switch (opt) {
         case 'j': jobs = atoi(optarg); break;
         case 'w': file = optarg; break;
+        case 'b': rcvbuf = atoi(optarg); break;
         case 'r': reset_after = strtoull(optarg, NULL, 0); break;
         default: return 2;
         }
@@ -173,6 +176,8 @@ static int do_recv(int argc, char **argv)
     addr.sin6_port = htons(atoi(argv[0]));
     lfd = socket(AF_INET6, SOCK_STREAM, 0);
     setsockopt(lfd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (rcvbuf)
+        setsockopt(lfd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
     if (bind(lfd, (void *)&addr, sizeof(addr)) || listen(lfd, jobs))
         err(1, "listen on %s", argv[0]);
     puts("listening");
@@ -213,11 +218,16 @@ static int dial(const struct sender *s, const char *host, const char *port)
     return fd;
 }
 
-static void wait_writable(int fd)
+static bool is_writable(int fd, int timeout)
 {
     struct pollfd pfd = {.fd = fd, .events = POLLOUT};
 
-    if (poll(&pfd, 1, WAIT_MS) != 1)
+    return poll(&pfd, 1, timeout) == 1;
+}
+
+static void wait_writable(int fd)
+{
+    if (!is_writable(fd, WAIT_MS))
         errx(1, "not writable for %d s", WAIT_MS / 1000);
 }
 
@@ -302,7 +312,7 @@ static unsigned long long send_all(struct sender *s, int fd,
         ssize_t rc = send_some(s, fd, n, more, pos);
 
         if (rc < 0 && errno == EAGAIN && s->nonblock) {
-            if (s->fill)
+            if (s->fill && !is_writable(fd, FULL_MS))
                 break;
             wait_writable(fd);
             continue;
