@@ -159,12 +159,24 @@ listening() {
     srv ss -Htln "sport = :$1" | grep -q .
 }
 
+# lib_gone NAME: within 3 s
+lib_gone() {
+    local i
+    for ((i = 0; i < 30; i++)); do
+        running "$1" || return 0
+        nap
+    done
+    return 1
+}
+
 lib_cleanup() {
     local status=$? name
     trap '' INT TERM
     set +e
+    # Asked first: servers have children to take along.
+    [ ${#lib_pids[@]} -eq 0 ] || kill "${lib_pids[@]}" 2>/dev/null
     for name in "${!lib_pids[@]}"; do
-        stop "$name" KILL
+        lib_gone "$name" || stop "$name" KILL
     done
     topology_end
     rm -rf "$work"
