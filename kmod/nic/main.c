@@ -17,7 +17,7 @@ static unsigned int contexts = 16384;
 module_param(contexts, uint, 0444);
 MODULE_PARM_DESC(contexts, "TLS contexts that a device holds at most");
 
-#define NIC_MAX_CONTEXTS (1U << 20)
+#define NIC_MAX_CONTEXTS 1048576
 
 #define NIC_VLAN_FEATURES	(NETIF_F_SG | NETIF_F_HW_CSUM | \
 				 NETIF_F_RXCSUM | NETIF_F_HIGHDMA | \
@@ -234,7 +234,7 @@ static struct net_device *nic_find_lower(struct net *net,
 	struct net_device *lower;
 
 	if (!tb[IFLA_LINK]) {
-		NL_SET_ERR_MSG(extack, "a lower device is required: link LOWER");
+		NL_SET_ERR_MSG(extack, "a lower device is required (link)");
 		return ERR_PTR(-EINVAL);
 	}
 	lower = __dev_get_by_index(net, nla_get_u32(tb[IFLA_LINK]));

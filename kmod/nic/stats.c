@@ -43,11 +43,14 @@ static const enum nic_stat nic_drop_stats[] = {
 void nic_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
 	struct nic *nic = netdev_priv(dev);
+	enum nic_stat drop;
 	int i;
 
 	dev_get_tstats64(dev, stats);
-	for (i = 0; i < ARRAY_SIZE(nic_drop_stats); i++)
-		stats->tx_dropped += atomic64_read(&nic->stat[nic_drop_stats[i]]);
+	for (i = 0; i < ARRAY_SIZE(nic_drop_stats); i++) {
+		drop = nic_drop_stats[i];
+		stats->tx_dropped += atomic64_read(&nic->stat[drop]);
+	}
 }
 
 static int nic_get_sset_count(struct net_device *dev, int set)
