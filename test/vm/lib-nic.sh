@@ -18,6 +18,7 @@ cli() { ip netns exec cli "$@"; }
 
 fail() {
     echo "FAIL: $*"
+    # shellcheck disable=SC2034 # the tests exit with it
     failed=1
 }
 

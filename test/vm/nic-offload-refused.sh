@@ -20,7 +20,7 @@ during_download() {
     ip netns exec cli curl -sS -k --max-time 120 --limit-rate 600k -o "$work/long" \
         https://10.7.0.1:4256/long &
     client=$!
-    pids+=($client)
+    pids+=("$client")
     wait_for 20 above tx_tls_encrypted_bytes $(($(counter \
         tx_tls_encrypted_bytes) + 1000000))
     "$@"
