@@ -16,6 +16,25 @@ tools=$LINETLS_SRC/test/vm/tools
 [ -x "$tools/ulp_peer" ] || fail "ulp_peer is not built"
 peer=$tools/ulp_peer
 
+# ulp_begin [plain]: the module, the topology, and a process in srv by which
+# its counters can be read without another one.
+ulp_begin() {
+    modprobe linetls
+    topology "$@"
+    background anchor srv sleep infinity
+    anchor=/proc/$(pid_of anchor)
+    wait_for anchored
+}
+
+anchored() {
+    [[ $(<"$anchor/comm") == sleep ]]
+}
+
+ulp_stats() {
+    printf '%s\n' "$(<"$anchor/net/linetls_stat")"
+}
+
+anchor=/proc/self
 ulp_port=4433
 ulp_host=$CLI4
 

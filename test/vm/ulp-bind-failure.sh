@@ -36,8 +36,7 @@ on_device() {
     is_eq "$(status_of out path)" 1 "path, $1"
 }
 
-topology
-modprobe linetls
+ulp_begin
 fail_add=/sys/kernel/debug/linetls_nic/tls0/fail_add
 capture_start wire
 

@@ -44,8 +44,7 @@ full() {
     wait_idle
 }
 
-topology
-modprobe linetls
+ulp_begin
 capture_start wire
 
 open_record close

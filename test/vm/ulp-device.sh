@@ -7,8 +7,7 @@ set -eu
 # shellcheck source=test/vm/lib-ulp.sh
 . "$(dirname "$0")/lib-ulp.sh"
 
-topology
-modprobe linetls
+ulp_begin
 capture_start wire
 capture_start device tls0
 

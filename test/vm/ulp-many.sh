@@ -18,8 +18,7 @@ batch() {
         "connections with all bytes"
 }
 
-topology
-modprobe linetls
+ulp_begin
 batch 1.2 128 20000 -e wait
 batch 1.3 256 20000 -e close
 batch 1.2 256 20000 -e linger

@@ -8,8 +8,7 @@ set -eu
 # shellcheck source=test/vm/lib-ulp.sh
 . "$(dirname "$0")/lib-ulp.sh"
 
-modprobe linetls
-topology plain
+ulp_begin plain
 
 # The search finds plaintext where there is some.
 capture_start control
