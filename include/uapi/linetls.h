@@ -21,6 +21,9 @@
  *   5. send(), sendmsg(), sendfile() and splice() send application data.
  *      sendmsg() with a SOL_TLS/TLS_SET_RECORD_TYPE control message sends one
  *      record of another type (RFC 8446 section 5.1).
+ *   6. TLS 1.3: another TLS_TX installs the keys after a KeyUpdate that the
+ *      application has sent (RFC 8446 section 4.6.3). Records before it stay
+ *      under the old ones, retransmissions included.
  *
  * From step 4 on the socket's queue holds plaintext records. A packet is
  * encrypted where it leaves the host: by the network device that offloads the
@@ -74,9 +77,8 @@ enum linetls_tx_reason {
 	LINETLS_REASON_NO_FEATURE = 3,	/* tls-hw-tx-offload off or absent */
 	LINETLS_REASON_DEVICE_DOWN = 4,	/* the device is or went down */
 	LINETLS_REASON_REFUSED = 5,	/* the driver's tls_dev_add failed */
-	LINETLS_REASON_CIPHER = 6,	/* no contract with this driver for it */
+	LINETLS_REASON_DRIVER = 6,	/* not known to go by skb->decrypted */
 	LINETLS_REASON_FEATURE_OFF = 7,	/* tls-hw-tx-offload was switched off */
-	LINETLS_REASON_MODULE = 8,	/* the driver's module has no reference */
 };
 
 struct linetls_tx_status {

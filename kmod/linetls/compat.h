@@ -38,10 +38,9 @@ static inline bool skb_is_decrypted(const struct sk_buff *skb)
  * @frags:	fragments to send, all of the same record
  * @n:		how many
  * @off:	bytes of the first that TCP has already
- * @flags:	MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE
+ * @flags:	MSG_DONTWAIT, and MSG_NOSIGNAL, MSG_MORE
  *
- * TCP takes page references of its own. Context: socket lock held; sleeps
- * without MSG_DONTWAIT. Returns bytes taken, fewer than asked at times, or a
+ * TCP takes page references of its own. Context: socket lock held. Returns bytes taken, fewer than asked at times, or a
  * negative errno.
  */
 static inline int linetls_tcp_send(struct sock *sk, const skb_frag_t *frags,

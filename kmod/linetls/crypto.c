@@ -3,11 +3,11 @@
  * Software encryption of parts of records, with the kernel crypto API.
  *
  * A packet rarely begins and ends with a record. Bytes before the tag depend
- * on nothing but the key stream at their place and are encrypted alone, in
- * counter mode (NIST SP 800-38D section 6.5: block i of a GCM message uses
- * counter i + 2). Only the tag needs the whole record: then the AEAD runs over
- * all of it, straight into the packet if the packet holds all of it, through
- * a scratch area otherwise.
+ * on nothing but the key stream at their place and are encrypted alone, with
+ * the counter that belongs there: NIST SP 800-38D section 6.5 (GCM), SP 800-38C
+ * appendix A.3 (CCM), RFC 8439 section 2.8. Only the tag needs the whole
+ * record: then the AEAD runs over all of it, straight into the packet if the
+ * packet holds all of it, through a scratch area otherwise.
  *
  * Both transforms are synchronous: this runs in softirq, where a packet can't
  * wait.
@@ -21,8 +21,7 @@
 
 #include "linetls.h"
 
-#define CTR_BLOCK	16
-#define NONCE_SIZE	(LINETLS_SALT_SIZE + LINETLS_IV_SIZE)
+#define BLOCK_MAX	64	/* ChaCha20 */
 #define SCRATCH_PAGES	DIV_ROUND_UP(TLS_MAX_PAYLOAD_SIZE + 1 + \
 				     LINETLS_TAG_SIZE, PAGE_SIZE)
 #define SG_MAX		(MAX_SKB_FRAGS + SCRATCH_PAGES + 2)
@@ -31,8 +30,8 @@ struct seal_scratch {
 	struct scatterlist src[SG_MAX];
 	struct scatterlist dst[SG_MAX];
 	u8 aad[TLS_AAD_SPACE_SIZE];
-	u8 iv[CTR_BLOCK];
-	u8 lead[CTR_BLOCK];
+	u8 iv[16];
+	u8 lead[BLOCK_MAX];
 	skb_frag_t record[SCRATCH_PAGES];	/* a record's body and tag */
 };
 
@@ -45,107 +44,217 @@ static DEFINE_PER_CPU(struct seal_cpu, seal_cpu) = {
 	.lock = INIT_LOCAL_LOCK(lock),
 };
 
-/* linetls_crypto_info_size - optlen of TLS_TX for a cipher, 0: not supported */
-size_t linetls_crypto_info_size(u16 cipher)
+static const struct linetls_cipher ciphers[] = {
+	{
+		.type = TLS_CIPHER_AES_GCM_128,
+		.aead = "gcm(aes)",
+		.stream = "ctr(aes)",
+		.key_size = TLS_CIPHER_AES_GCM_128_KEY_SIZE,
+		.salt_size = TLS_CIPHER_AES_GCM_128_SALT_SIZE,
+		.block = 16,
+		.first_block = 2,
+		.info_size = sizeof(struct tls12_crypto_info_aes_gcm_128),
+	}, {
+		.type = TLS_CIPHER_AES_GCM_256,
+		.aead = "gcm(aes)",
+		.stream = "ctr(aes)",
+		.key_size = TLS_CIPHER_AES_GCM_256_KEY_SIZE,
+		.salt_size = TLS_CIPHER_AES_GCM_256_SALT_SIZE,
+		.block = 16,
+		.first_block = 2,
+		.info_size = sizeof(struct tls12_crypto_info_aes_gcm_256),
+	}, {
+		.type = TLS_CIPHER_AES_CCM_128,
+		.aead = "ccm(aes)",
+		.stream = "ctr(aes)",
+		.key_size = TLS_CIPHER_AES_CCM_128_KEY_SIZE,
+		.salt_size = TLS_CIPHER_AES_CCM_128_SALT_SIZE,
+		.block = 16,
+		.first_block = 1,
+		.info_size = sizeof(struct tls12_crypto_info_aes_ccm_128),
+	}, {
+		.type = TLS_CIPHER_CHACHA20_POLY1305,
+		.aead = "rfc7539(chacha20,poly1305)",
+		.stream = "chacha20",
+		.key_size = TLS_CIPHER_CHACHA20_POLY1305_KEY_SIZE,
+		.salt_size = TLS_CIPHER_CHACHA20_POLY1305_SALT_SIZE,
+		.block = 64,
+		.first_block = 1,
+		.info_size = sizeof(struct tls12_crypto_info_chacha20_poly1305),
+	},
+};
+
+/* linetls_cipher_find - by TLS_CIPHER_*; NULL if it is not supported */
+const struct linetls_cipher *linetls_cipher_find(u16 type)
 {
-	switch (cipher) {
-	case TLS_CIPHER_AES_GCM_128:
-		return sizeof(struct tls12_crypto_info_aes_gcm_128);
-	case TLS_CIPHER_AES_GCM_256:
-		return sizeof(struct tls12_crypto_info_aes_gcm_256);
-	default:
-		return 0;
-	}
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ciphers); i++)
+		if (ciphers[i].type == type)
+			return &ciphers[i];
+	return NULL;
 }
 
-static int key_setup(struct linetls_key *key, const u8 *secret, size_t len)
+/*
+ * Each struct tls12_crypto_info_* of <linux/tls.h> is the common head, then
+ * IV, key, salt and the record's sequence number, of the cipher's sizes.
+ */
+struct info_layout {
+	u8 *iv;
+	u8 *key;
+	u8 *salt;
+	u8 *rec_seq;
+	u8 iv_size;
+};
+
+static struct info_layout layout(const struct linetls_cipher *c,
+				 struct tls_crypto_info *info)
 {
+	struct info_layout l;
+
+	l.iv_size = LINETLS_NONCE_SIZE - c->salt_size;
+	l.iv = (u8 *)(info + 1);
+	l.key = l.iv + l.iv_size;
+	l.salt = l.key + c->key_size;
+	l.rec_seq = l.salt + c->salt_size;
+	return l;
+}
+
+static int key_setup(struct linetls_key *key, const u8 *secret)
+{
+	const struct linetls_cipher *c = key->cipher;
 	int err;
 
-	key->aead = crypto_alloc_aead("gcm(aes)", 0, CRYPTO_ALG_ASYNC);
+	key->aead = crypto_alloc_aead(c->aead, 0, CRYPTO_ALG_ASYNC);
 	if (IS_ERR(key->aead)) {
 		err = PTR_ERR(key->aead);
 		key->aead = NULL;
 		return err;
 	}
-	key->ctr = crypto_alloc_sync_skcipher("ctr(aes)", 0, 0);
-	if (IS_ERR(key->ctr)) {
-		err = PTR_ERR(key->ctr);
-		key->ctr = NULL;
+	key->stream = crypto_alloc_sync_skcipher(c->stream, 0, 0);
+	if (IS_ERR(key->stream)) {
+		err = PTR_ERR(key->stream);
+		key->stream = NULL;
 		return err;
 	}
-	err = crypto_aead_setkey(key->aead, secret, len);
+	err = crypto_aead_setkey(key->aead, secret, c->key_size);
 	if (!err)
 		err = crypto_aead_setauthsize(key->aead, LINETLS_TAG_SIZE);
 	if (!err)
-		err = crypto_sync_skcipher_setkey(key->ctr, secret, len);
+		err = crypto_sync_skcipher_setkey(key->stream, secret,
+						  c->key_size);
 	return err;
 }
 
 /**
  * linetls_key_create - transforms for the keys of a TLS_TX
- * @info:	version and cipher already checked
+ * @info:	of @cipher; version already checked
  *
- * May sleep. Returns the key, or an ERR_PTR.
+ * May sleep. Returns the key with one reference, or an ERR_PTR.
  */
-struct linetls_key *linetls_key_create(const union tls_crypto_context *info)
+struct linetls_key *linetls_key_create(const struct linetls_cipher *cipher,
+				       const struct tls_crypto_info *info)
 {
 	struct linetls_key *key = kzalloc(sizeof(*key), GFP_KERNEL);
-	const u8 *secret, *salt, *iv;
-	size_t len;
+	struct info_layout l;
 	int err;
 
 	if (!key)
 		return ERR_PTR(-ENOMEM);
-	key->version = info->info.version;
-	key->cipher = info->info.cipher_type;
-	if (key->cipher == TLS_CIPHER_AES_GCM_128) {
-		secret = info->aes_gcm_128.key;
-		len = sizeof(info->aes_gcm_128.key);
-		salt = info->aes_gcm_128.salt;
-		iv = info->aes_gcm_128.iv;
-	} else {
-		secret = info->aes_gcm_256.key;
-		len = sizeof(info->aes_gcm_256.key);
-		salt = info->aes_gcm_256.salt;
-		iv = info->aes_gcm_256.iv;
-	}
-	memcpy(key->salt, salt, sizeof(key->salt));
-	memcpy(key->iv, iv, sizeof(key->iv));
-	err = key_setup(key, secret, len);
+	l = layout(cipher, (struct tls_crypto_info *)info);
+	refcount_set(&key->ref, 1);
+	key->cipher = cipher;
+	key->version = info->version;
+	key->explicit_nonce = info->version == TLS_1_2_VERSION &&
+			      cipher->salt_size;
+	memcpy(key->nonce, l.salt, cipher->salt_size);
+	memcpy(key->nonce + cipher->salt_size, l.iv, l.iv_size);
+	key->rec_seq = get_unaligned_be64(l.rec_seq);
+	err = key_setup(key, l.key);
 	if (err) {
-		linetls_key_free(key);
+		linetls_key_put(key);
 		return ERR_PTR(err);
 	}
 	return key;
 }
 
-void linetls_key_free(struct linetls_key *key)
+void linetls_key_put(struct linetls_key *key)
 {
-	if (!key)
+	if (!key || !refcount_dec_and_test(&key->ref))
 		return;
 	crypto_free_aead(key->aead);
-	crypto_free_sync_skcipher(key->ctr);
+	crypto_free_sync_skcipher(key->stream);
 	kfree_sensitive(key);
 }
 
-/* The 12 byte nonce: RFC 5288 section 3, RFC 8446 section 5.3. */
-static void make_nonce(u8 *nonce, const struct linetls_key *key,
-		       const struct linetls_record *rec)
+/* linetls_key_first_nonce - explicit nonce of the key's first record */
+u64 linetls_key_first_nonce(const struct linetls_key *key)
 {
-	memcpy(nonce, key->salt, LINETLS_SALT_SIZE);
-	if (key->version == TLS_1_3_VERSION)
-		put_unaligned_be64(get_unaligned_be64(key->iv) ^ rec->sn,
-				   nonce + LINETLS_SALT_SIZE);
+	return get_unaligned_be64(key->nonce + LINETLS_NONCE_SIZE -
+				  LINETLS_EXPLICIT_SIZE);
+}
+
+/**
+ * linetls_key_export - bring the key's crypto info up to date for a driver
+ * @sn:		number of the next record
+ * @nonce:	its explicit nonce, where the key has such
+ * @info:	what the key was created from
+ */
+void linetls_key_export(const struct linetls_key *key, u64 sn, u64 nonce,
+			struct tls_crypto_info *info)
+{
+	struct info_layout l = layout(key->cipher, info);
+
+	put_unaligned_be64(sn, l.rec_seq);
+	if (key->explicit_nonce)
+		put_unaligned_be64(nonce, l.iv);
+}
+
+/* RFC 5288 section 3, RFC 6655 section 3; RFC 8446 section 5.3, RFC 7905. */
+static void make_nonce(u8 *nonce, const struct linetls_record *rec)
+{
+	const struct linetls_key *key = rec->key;
+	u8 *last = nonce + LINETLS_NONCE_SIZE - sizeof(u64);
+
+	memcpy(nonce, key->nonce, LINETLS_NONCE_SIZE);
+	if (key->explicit_nonce)
+		put_unaligned_be64(rec->nonce, last);
 	else
-		put_unaligned_be64(rec->nonce, nonce + LINETLS_SALT_SIZE);
+		put_unaligned_be64(get_unaligned_be64(last) ^ rec->sn, last);
+}
+
+/* The stream cipher's IV for a block: nonce and counter, as each has it. */
+static void make_stream_iv(u8 *iv, const struct linetls_record *rec, u32 block)
+{
+	switch (rec->key->cipher->type) {
+	case TLS_CIPHER_CHACHA20_POLY1305:
+		put_unaligned_le32(block, iv);
+		make_nonce(iv + sizeof(u32), rec);
+		break;
+	case TLS_CIPHER_AES_CCM_128:
+		/* RFC 3610 section 2.3, with a length field of 3 bytes. */
+		iv[0] = 2;
+		make_nonce(iv + 1, rec);
+		put_unaligned_be24(block, iv + 1 + LINETLS_NONCE_SIZE);
+		break;
+	default:
+		make_nonce(iv, rec);
+		put_unaligned_be32(block, iv + LINETLS_NONCE_SIZE);
+	}
+}
+
+static void make_aead_iv(u8 *iv, const struct linetls_record *rec)
+{
+	if (rec->key->cipher->type == TLS_CIPHER_AES_CCM_128)
+		make_stream_iv(iv, rec, 0);
+	else
+		make_nonce(iv, rec);
 }
 
 /* RFC 5246 section 6.2.3.3, RFC 8446 section 5.2. Returns the length. */
-static size_t make_aad(u8 *aad, const struct linetls_key *key,
-		       const struct linetls_record *rec, u32 body_len)
+static size_t make_aad(u8 *aad, const struct linetls_record *rec, u32 body_len)
 {
-	if (key->version == TLS_1_3_VERSION) {
+	if (rec->key->version == TLS_1_3_VERSION) {
 		memcpy(aad, skb_frag_address(&rec->info.frags[0]),
 		       TLS_HEADER_SIZE);
 		return TLS_HEADER_SIZE;
@@ -187,22 +296,20 @@ static int sg_add(struct scatterlist *sg, int n, const skb_frag_t *frags,
 }
 
 /* Encrypt body bytes [@from, @to) of a record, without tag, into @skb. */
-static int seal_inner(struct seal_scratch *s, const struct linetls_ctx *ctx,
-		      const struct linetls_record *rec, u32 from, u32 to,
+static int seal_inner(struct seal_scratch *s, const struct linetls_record *rec,
+		      u32 prepend, u32 from, u32 to,
 		      const struct sk_buff *skb, int payload_off)
 {
-	SYNC_SKCIPHER_REQUEST_ON_STACK(req, ctx->key->ctr);
-	u32 lead = from % CTR_BLOCK;
+	const struct linetls_cipher *c = rec->key->cipher;
+	SYNC_SKCIPHER_REQUEST_ON_STACK(req, rec->key->stream);
+	u32 lead = from % c->block;
 	int nsrc, ndst = 0, err;
 
-	make_nonce(s->iv, ctx->key, rec);
-	put_unaligned_be32(2 + from / CTR_BLOCK, s->iv + NONCE_SIZE);
-
+	make_stream_iv(s->iv, rec, c->first_block + from / c->block);
 	sg_init_table(s->src, SG_MAX);
 	sg_init_table(s->dst, SG_MAX);
 	nsrc = sg_add(s->src, 0, rec->info.frags, rec->info.num_frags,
-		      ctx->tls.prot_info.prepend_size + from - lead,
-		      to - from + lead);
+		      prepend + from - lead, to - from + lead);
 	if (lead)
 		sg_set_buf(&s->dst[ndst++], s->lead, lead);
 	ndst = sg_add(s->dst, ndst, skb_shinfo(skb)->frags,
@@ -212,7 +319,7 @@ static int seal_inner(struct seal_scratch *s, const struct linetls_ctx *ctx,
 	sg_mark_end(&s->src[nsrc - 1]);
 	sg_mark_end(&s->dst[ndst - 1]);
 
-	skcipher_request_set_sync_tfm(req, ctx->key->ctr);
+	skcipher_request_set_sync_tfm(req, rec->key->stream);
 	skcipher_request_set_callback(req, 0, NULL, NULL);
 	skcipher_request_set_crypt(req, s->src, s->dst, to - from + lead, s->iv);
 	err = crypto_skcipher_encrypt(req);
@@ -221,22 +328,21 @@ static int seal_inner(struct seal_scratch *s, const struct linetls_ctx *ctx,
 }
 
 /* Encrypt a record's body into @dst at @dst_off, its tag behind it. */
-static int seal_whole(struct seal_scratch *s, const struct linetls_ctx *ctx,
-		      const struct linetls_record *rec, u32 body_len,
-		      const skb_frag_t *dst, int num_dst, u32 dst_off)
+static int seal_whole(struct seal_scratch *s, const struct linetls_record *rec,
+		      u32 prepend, u32 body_len, const skb_frag_t *dst,
+		      int num_dst, u32 dst_off)
 {
-	struct crypto_aead *aead = ctx->key->aead;
 	struct aead_request *req;
 	int nsrc, ndst, err;
 	size_t aad_len;
 
 	sg_init_table(s->src, SG_MAX);
 	sg_init_table(s->dst, SG_MAX);
-	aad_len = make_aad(s->aad, ctx->key, rec, body_len);
+	aad_len = make_aad(s->aad, rec, body_len);
 	sg_set_buf(&s->src[0], s->aad, aad_len);
 	sg_set_buf(&s->dst[0], s->aad, aad_len);
 	nsrc = sg_add(s->src, 1, rec->info.frags, rec->info.num_frags,
-		      ctx->tls.prot_info.prepend_size, body_len);
+		      prepend, body_len);
 	ndst = sg_add(s->dst, 1, dst, num_dst, dst_off,
 		      body_len + LINETLS_TAG_SIZE);
 	if (nsrc <= 0 || ndst <= 0)
@@ -244,10 +350,10 @@ static int seal_whole(struct seal_scratch *s, const struct linetls_ctx *ctx,
 	sg_mark_end(&s->src[nsrc - 1]);
 	sg_mark_end(&s->dst[ndst - 1]);
 
-	req = aead_request_alloc(aead, GFP_ATOMIC);
+	req = aead_request_alloc(rec->key->aead, GFP_ATOMIC);
 	if (!req)
 		return -ENOMEM;
-	make_nonce(s->iv, ctx->key, rec);
+	make_aead_iv(s->iv, rec);
 	aead_request_set_callback(req, 0, NULL, NULL);
 	aead_request_set_ad(req, aad_len);
 	aead_request_set_crypt(req, s->src, s->dst, body_len, s->iv);
@@ -276,11 +382,11 @@ static int copy_scratch(const struct seal_scratch *s, u32 off, u32 len,
 	return 0;
 }
 
-static int seal_locked(struct seal_scratch *s, const struct linetls_ctx *ctx,
-		       const struct linetls_record *rec, u32 from, u32 to,
-		       struct sk_buff *skb, int skb_off)
+static int seal_locked(struct seal_scratch *s, const struct linetls_record *rec,
+		       u32 from, u32 to, struct sk_buff *skb, int skb_off)
 {
-	const u32 prepend = ctx->tls.prot_info.prepend_size;
+	const u32 prepend = TLS_HEADER_SIZE +
+		(rec->key->explicit_nonce ? LINETLS_EXPLICIT_SIZE : 0);
 	const u32 body_len = rec->info.len - prepend - LINETLS_TAG_SIZE;
 	u32 part;
 	int err;
@@ -301,14 +407,14 @@ static int seal_locked(struct seal_scratch *s, const struct linetls_ctx *ctx,
 	to -= prepend;
 
 	if (to <= body_len)
-		return seal_inner(s, ctx, rec, from, to, skb,
+		return seal_inner(s, rec, prepend, from, to, skb,
 				  skb_off - skb_headlen(skb));
 	if (!from && to == body_len + LINETLS_TAG_SIZE)
-		return seal_whole(s, ctx, rec, body_len,
+		return seal_whole(s, rec, prepend, body_len,
 				  skb_shinfo(skb)->frags,
 				  skb_shinfo(skb)->nr_frags,
 				  skb_off - skb_headlen(skb));
-	err = seal_whole(s, ctx, rec, body_len, s->record, SCRATCH_PAGES, 0);
+	err = seal_whole(s, rec, prepend, body_len, s->record, SCRATCH_PAGES, 0);
 	if (err)
 		return err;
 	return copy_scratch(s, from, to - from, skb, skb_off);
@@ -316,7 +422,7 @@ static int seal_locked(struct seal_scratch *s, const struct linetls_ctx *ctx,
 
 /**
  * linetls_seal - encrypt a part of a record into a packet
- * @rec:	finished record; the caller holds a reference
+ * @rec:	closed record; the caller holds a reference
  * @from:	first byte of the record, its header counted, that is wanted
  * @to:		the byte after the last
  * @skb:	destination; its fragments are private to the caller
@@ -325,14 +431,14 @@ static int seal_locked(struct seal_scratch *s, const struct linetls_ctx *ctx,
  * Context: softirq, or softirqs off. Returns 0 or a negative errno, in which
  * case the packet must not be sent.
  */
-int linetls_seal(const struct linetls_ctx *ctx, const struct linetls_record *rec,
-		 u32 from, u32 to, struct sk_buff *skb, int skb_off)
+int linetls_seal(const struct linetls_record *rec, u32 from, u32 to,
+		 struct sk_buff *skb, int skb_off)
 {
 	int err;
 
 	local_lock(&seal_cpu.lock);
-	err = seal_locked(this_cpu_read(seal_cpu.scratch), ctx, rec, from, to,
-			  skb, skb_off);
+	err = seal_locked(this_cpu_read(seal_cpu.scratch), rec, from, to, skb,
+			  skb_off);
 	local_unlock(&seal_cpu.lock);
 	return err;
 }

@@ -8,10 +8,12 @@
  *
  * A driver must know plaintext records from anything else. linetls_nic looks
  * at skb->decrypted. Drivers written for mainline compare
- * sk->sk_validate_xmit_skb with tls_validate_xmit_skb and send what has
- * another function there as it is, in plaintext: their connections get exactly
- * that function, and with it mainline's software path for other devices, which
- * exists for TLS 1.2 with AES-GCM only. Everything else stays in software.
+ * sk->sk_validate_xmit_skb with tls_validate_xmit_skb, and send what has
+ * another function there as it is: in plaintext. Given that function, their
+ * packets would pass mainline's edge instead of ours, which leaves the mark on
+ * what it has encrypted; a device below another one then encrypts it again, and
+ * twice the same key stream is plaintext. So connections are given only to
+ * drivers that are known to go by the mark.
  */
 #include <linux/netdevice.h>
 #include <linux/rwsem.h>
@@ -20,6 +22,7 @@
 #include <net/tcp.h>
 
 #include "linetls.h"
+#include "trace.h"
 
 /* Writers: device events. Readers: whoever calls tlsdev_ops. */
 static DECLARE_RWSEM(linetls_dev_lock);
@@ -28,7 +31,13 @@ static DECLARE_RWSEM(linetls_dev_lock);
 static LIST_HEAD(bound_list);
 static DEFINE_SPINLOCK(bound_lock);
 
-static bool knows_linetls(const struct net_device *dev)
+/*
+ * Counts events after which a device may take connections that it did not
+ * take before; written under RTNL.
+ */
+u32 linetls_dev_gen;
+
+static bool goes_by_mark(const struct net_device *dev)
 {
 	return dev->rtnl_link_ops &&
 	       !strcmp(dev->rtnl_link_ops->kind, "linetls_nic");
@@ -50,91 +59,214 @@ static struct net_device *route_device(struct sock *sk)
 	return dev;
 }
 
-/* linetls_dev_lock held for reading. Returns an enum linetls_tx_reason. */
-static u8 try_device(struct sock *sk, struct linetls_ctx *ctx,
+static bool is_capable(const struct net_device *dev)
+{
+	return (dev->features & NETIF_F_HW_TLS_TX) && dev->tlsdev_ops &&
+	       dev->tlsdev_ops->tls_dev_add;
+}
+
+static struct net_device *bound_device(const struct linetls_ctx *ctx)
+{
+	return rcu_dereference_protected(ctx->tls.netdev,
+					 lockdep_is_held(&linetls_dev_lock));
+}
+
+/* Keep the counters of current connections true. bound_lock held. */
+static void set_on_device(struct linetls_ctx *ctx, bool on_device)
+{
+	if (ctx->counted) {
+		linetls_stat_dec(ctx->net, ctx->on_device ?
+				 LINETLS_STAT_CURR_TX_DEVICE :
+				 LINETLS_STAT_CURR_TX_SW);
+		linetls_stat_inc(ctx->net, on_device ?
+				 LINETLS_STAT_CURR_TX_DEVICE :
+				 LINETLS_STAT_CURR_TX_SW);
+	}
+	ctx->on_device = on_device;
+}
+
+/*
+ * Give the keys to a device, from the next record on. Socket lock and
+ * linetls_dev_lock (reading) held, no device bound, nothing of a record left
+ * outside TCP. Returns an enum linetls_tx_reason.
+ */
+static u8 add_device(struct sock *sk, struct linetls_ctx *ctx,
 		     struct net_device *dev)
 {
 	struct tls_crypto_info *info = &ctx->tls.crypto_send.info;
-	const struct tlsdev_ops *ops = dev->tlsdev_ops;
+	u32 start = tcp_sk(sk)->write_seq;
 
-	if (!(dev->features & NETIF_F_HW_TLS_TX) || !ops || !ops->tls_dev_add)
+	if (!is_capable(dev))
 		return LINETLS_REASON_NO_FEATURE;
 	if (!(dev->flags & IFF_UP))
 		return LINETLS_REASON_DEVICE_DOWN;
-	if (!knows_linetls(dev) && info->version != TLS_1_2_VERSION)
-		return LINETLS_REASON_CIPHER;
-	if (ops->tls_dev_add(dev, sk, TLS_OFFLOAD_CTX_DIR_TX, info,
-			     tcp_sk(sk)->write_seq))
+	if (!goes_by_mark(dev))
+		return LINETLS_REASON_DRIVER;
+	linetls_key_export(ctx->key, ctx->next_sn, ctx->next_nonce, info);
+	if (dev->tlsdev_ops->tls_dev_add(dev, sk, TLS_OFFLOAD_CTX_DIR_TX, info,
+					 start))
 		return LINETLS_REASON_REFUSED;
+
+	spin_lock_bh(&ctx->offload->lock);
+	ctx->dev_start = start;
+	ctx->dev_start_open = before(tcp_sk(sk)->snd_una, start);
+	spin_unlock_bh(&ctx->offload->lock);
 
 	dev_hold(dev);
 	rcu_assign_pointer(ctx->tls.netdev, dev);
 	spin_lock_bh(&bound_lock);
 	list_add_tail(&ctx->tls.list, &bound_list);
-	ctx->on_device = true;
+	set_on_device(ctx, true);
 	spin_unlock_bh(&bound_lock);
 	return LINETLS_REASON_NONE;
 }
 
-/**
- * linetls_bind - offload a connection to the device of its route
- *
- * Sets tls.netdev and sk_validate_xmit_skb, or ctx->reason. Context: socket
- * lock held, from TLS_TX, before any record is sent. Returns 0, or -ENODEV
- * where the mode requires a device and none took the connection.
- */
-int linetls_bind(struct sock *sk, struct linetls_ctx *ctx)
-{
-	struct net_device *dev;
-
-	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE) {
-		ctx->reason = LINETLS_REASON_MODE;
-		goto out;
-	}
-	dev = route_device(sk);
-	if (!dev) {
-		ctx->reason = LINETLS_REASON_NO_ROUTE;
-		goto out;
-	}
-	down_read(&linetls_dev_lock);
-	ctx->reason = try_device(sk, ctx, dev);
-	/* The driver reads it without a lock, and then the context. */
-	if (!ctx->reason && !knows_linetls(dev))
-		smp_store_release(&sk->sk_validate_xmit_skb,
-				  tls_validate_xmit_skb);
-	up_read(&linetls_dev_lock);
-	dev_put(dev);
-out:
-	if (!ctx->reason)
-		return 0;
-	linetls_stat_reason(ctx->net, ctx->reason);
-	return ctx->mode == LINETLS_TX_MODE_REQUIRE ? -ENODEV : 0;
-}
-
-/*
- * Remove the context from the device. Either side comes first: the end of the
- * connection, or the end of the device; @dev was read under linetls_dev_lock.
- */
+/* tlsdev_ops of the device forget the connection, and we the device. */
 static void del_device(struct linetls_ctx *ctx, struct net_device *dev)
 {
 	dev->tlsdev_ops->tls_dev_del(dev, &ctx->tls, TLS_OFFLOAD_CTX_DIR_TX);
 	dev_put(dev);
 }
 
-/* Set in motion or end the counting of a connection in the "current" values. */
-static void count_current(const struct linetls_ctx *ctx, u64 n)
+/*
+ * Take the keys away from the bound device. What was on its way to the driver
+ * is through after synchronize_net(); what a queue still holds, the driver
+ * drops. Socket lock and linetls_dev_lock (reading) held.
+ */
+static void leave_device(struct linetls_ctx *ctx)
 {
-	linetls_stat_add(ctx->net, ctx->on_device ? LINETLS_STAT_CURR_TX_DEVICE :
-						    LINETLS_STAT_CURR_TX_SW, n);
+	struct net_device *dev = bound_device(ctx);
+
+	if (!dev)
+		return;
+	RCU_INIT_POINTER(ctx->tls.netdev, NULL);
+	spin_lock_bh(&bound_lock);
+	list_del(&ctx->tls.list);
+	set_on_device(ctx, false);
+	spin_unlock_bh(&bound_lock);
+	synchronize_net();
+	del_device(ctx, dev);
+}
+
+static void set_reason(struct linetls_ctx *ctx, u8 reason)
+{
+	WRITE_ONCE(ctx->reason, reason);
+	if (reason)
+		linetls_stat_reason(ctx->net, reason);
+}
+
+/* No device where one is required: the connection must not go on. */
+static void fail_required(struct sock *sk)
+{
+	WRITE_ONCE(sk->sk_err, ENETDOWN);
+	sk_error_report(sk);
+}
+
+/* What linetls_route_changed() will compare with. */
+static void note_route(struct linetls_ctx *ctx, struct sock *sk)
+{
+	const struct dst_entry *dst;
+
+	rcu_read_lock();
+	dst = __sk_dst_get(sk);
+	ctx->route_dev = dst ? READ_ONCE(dst->dev) : NULL;
+	rcu_read_unlock();
+	ctx->dev_gen = READ_ONCE(linetls_dev_gen);
+}
+
+/* Bind to the device of the route, whatever was bound before. */
+static void bind(struct sock *sk, struct linetls_ctx *ctx)
+{
+	struct net_device *dev;
+	u8 reason = LINETLS_REASON_NO_ROUTE;
+
+	note_route(ctx, sk);
+	dev = route_device(sk);
+	down_read(&linetls_dev_lock);
+	leave_device(ctx);
+	if (dev)
+		reason = add_device(sk, ctx, dev);
+	up_read(&linetls_dev_lock);
+	trace_linetls_bind(sk, dev ? dev->ifindex : 0, tcp_sk(sk)->write_seq,
+			   reason);
+	dev_put(dev);
+	set_reason(ctx, reason);
+}
+
+/**
+ * linetls_bind - offload a connection to the device of its route
+ *
+ * Sets tls.netdev, or ctx->reason. Context: socket lock held, from the first
+ * TLS_TX, before any record is sent. Returns 0, or -ENODEV where the mode
+ * requires a device and none took the connection.
+ */
+int linetls_bind(struct sock *sk, struct linetls_ctx *ctx)
+{
+	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE)
+		set_reason(ctx, LINETLS_REASON_MODE);
+	else
+		bind(sk, ctx);
+	return ctx->reason && ctx->mode == LINETLS_TX_MODE_REQUIRE ? -ENODEV : 0;
+}
+
+/**
+ * linetls_bind_key - the connection has new keys: the device gets them
+ *
+ * Records under the old ones are encrypted in software from now on. Context:
+ * socket lock held, ctx->push is NULL.
+ */
+void linetls_bind_key(struct sock *sk, struct linetls_ctx *ctx)
+{
+	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE)
+		return;
+	bind(sk, ctx);
+	if (ctx->reason && ctx->mode == LINETLS_TX_MODE_REQUIRE)
+		fail_required(sk);
+}
+
+/**
+ * linetls_rebind - the route or a device has changed: offload again, perhaps
+ *
+ * A bound device keeps the connection while the route leads to one that can't
+ * take it: the route may come back. Context: socket lock held, at a record's
+ * start; may sleep.
+ */
+void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx)
+{
+	struct net_device *dev;
+	bool same, capable;
+
+	if (ctx->push || !__sk_dst_get(sk))
+		return;
+	note_route(ctx, sk);
+	dev = route_device(sk);
+	if (!dev)
+		return;
+	same = rcu_access_pointer(ctx->tls.netdev) == dev;
+	capable = is_capable(dev) && (dev->flags & IFF_UP);
+	dev_put(dev);
+	if (same)
+		return;
+	if (capable) {
+		bind(sk, ctx);
+		if (!ctx->reason)
+			linetls_stat_inc(ctx->net, LINETLS_STAT_REOFFLOADS);
+	}
+	if (ctx->mode == LINETLS_TX_MODE_REQUIRE && (!capable || ctx->reason))
+		fail_required(sk);
 }
 
 /* linetls_count_start - TLS_TX was done. Context: socket lock held. */
 void linetls_count_start(struct linetls_ctx *ctx)
 {
 	spin_lock_bh(&bound_lock);
-	linetls_stat_inc(ctx->net, ctx->on_device ? LINETLS_STAT_TX_DEVICE :
-						    LINETLS_STAT_TX_SW);
-	count_current(ctx, 1);
+	if (ctx->on_device) {
+		linetls_stat_inc(ctx->net, LINETLS_STAT_TX_DEVICE);
+		linetls_stat_inc(ctx->net, LINETLS_STAT_CURR_TX_DEVICE);
+	} else {
+		linetls_stat_inc(ctx->net, LINETLS_STAT_TX_SW);
+		linetls_stat_inc(ctx->net, LINETLS_STAT_CURR_TX_SW);
+	}
 	ctx->counted = true;
 	spin_unlock_bh(&bound_lock);
 }
@@ -147,7 +279,8 @@ void linetls_sk_gone(struct linetls_ctx *ctx)
 {
 	spin_lock_bh(&bound_lock);
 	ctx->sk_gone = true;
-	count_current(ctx, -1);
+	linetls_stat_dec(ctx->net, ctx->on_device ? LINETLS_STAT_CURR_TX_DEVICE :
+						    LINETLS_STAT_CURR_TX_SW);
 	spin_unlock_bh(&bound_lock);
 }
 
@@ -161,8 +294,7 @@ void linetls_unbind(struct linetls_ctx *ctx)
 	struct net_device *dev;
 
 	down_read(&linetls_dev_lock);
-	dev = rcu_dereference_protected(ctx->tls.netdev,
-					lockdep_is_held(&linetls_dev_lock));
+	dev = bound_device(ctx);
 	if (dev) {
 		spin_lock_bh(&bound_lock);
 		list_del(&ctx->tls.list);
@@ -173,23 +305,16 @@ void linetls_unbind(struct linetls_ctx *ctx)
 	up_read(&linetls_dev_lock);
 }
 
-/* bound_lock held, the socket alive. */
+/* The device is gone under the connection. bound_lock held, socket alive. */
 static void to_software(struct linetls_ctx *ctx, u8 reason)
 {
-	/* A driver that compares it takes no more packets as its own. */
-	smp_store_release(&ctx->tls.sk->sk_validate_xmit_skb,
-			  linetls_validate_xmit);
-	if (ctx->counted)
-		count_current(ctx, -1);
-	ctx->on_device = false;
-	if (ctx->counted)
-		count_current(ctx, 1);
-	WRITE_ONCE(ctx->reason, reason);
-	linetls_stat_reason(ctx->net, reason);
-	if (ctx->mode == LINETLS_TX_MODE_REQUIRE) {
-		WRITE_ONCE(ctx->tls.sk->sk_err, ENETDOWN);
-		sk_error_report(ctx->tls.sk);
-	}
+	struct sock *sk = ctx->tls.sk;
+
+	set_on_device(ctx, false);
+	set_reason(ctx, reason);
+	trace_linetls_bind(sk, 0, 0, reason);
+	if (ctx->mode == LINETLS_TX_MODE_REQUIRE)
+		fail_required(sk);
 }
 
 /*
@@ -240,11 +365,20 @@ static int device_event(struct notifier_block *nb, unsigned long event,
 
 	if (!dev->tlsdev_ops)
 		return NOTIFY_DONE;
-	if (event == NETDEV_DOWN)
+	switch (event) {
+	case NETDEV_DOWN:
 		device_gone(dev, LINETLS_REASON_DEVICE_DOWN);
-	else if (event == NETDEV_FEAT_CHANGE &&
-		 !(dev->features & NETIF_F_HW_TLS_TX))
-		device_gone(dev, LINETLS_REASON_FEATURE_OFF);
+		break;
+	case NETDEV_FEAT_CHANGE:
+		if (!(dev->features & NETIF_F_HW_TLS_TX))
+			device_gone(dev, LINETLS_REASON_FEATURE_OFF);
+		else
+			WRITE_ONCE(linetls_dev_gen, linetls_dev_gen + 1);
+		break;
+	case NETDEV_UP:
+		WRITE_ONCE(linetls_dev_gen, linetls_dev_gen + 1);
+		break;
+	}
 	return NOTIFY_DONE;
 }
 

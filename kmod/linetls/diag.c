@@ -26,9 +26,8 @@ static const u8 reason_stat[] = {
 	[LINETLS_REASON_NO_FEATURE] = LINETLS_STAT_REASON_NO_FEATURE,
 	[LINETLS_REASON_DEVICE_DOWN] = LINETLS_STAT_REASON_DEVICE_DOWN,
 	[LINETLS_REASON_REFUSED] = LINETLS_STAT_REASON_REFUSED,
-	[LINETLS_REASON_CIPHER] = LINETLS_STAT_REASON_CIPHER,
+	[LINETLS_REASON_DRIVER] = LINETLS_STAT_REASON_DRIVER,
 	[LINETLS_REASON_FEATURE_OFF] = LINETLS_STAT_REASON_FEATURE_OFF,
-	[LINETLS_REASON_MODULE] = LINETLS_STAT_REASON_MODULE,
 };
 
 /* linetls_stat_reason - count why a connection is not on a device */
@@ -156,7 +155,7 @@ int linetls_get_status(struct sock *sk, struct linetls_tx_status *status)
 		return -ENOTCONN;
 	memset(status, 0, sizeof(*status));
 	status->version = ctx->key->version;
-	status->cipher = ctx->key->cipher;
+	status->cipher = ctx->key->cipher->type;
 	status->mode = ctx->mode;
 	status->reason = READ_ONCE(ctx->reason);
 

@@ -18,6 +18,7 @@
 #include <net/tcp.h>
 
 #include "linetls.h"
+#include "trace.h"
 
 struct edge_packet {
 	int payload_off;
@@ -34,6 +35,27 @@ static struct sk_buff *drop(struct linetls_ctx *ctx, struct sk_buff *skb,
 	spin_unlock(&ctx->offload->lock);
 	kfree_skb(skb);
 	return NULL;
+}
+
+/*
+ * ip_do_fragment() copies a packet's payload into new ones, but not its mark.
+ * A fragment with TCP inside is ours: nobody has wrapped it. TCP sends smaller
+ * packets once it has learned of the smaller MTU.
+ */
+static bool is_tcp_fragment(const struct sk_buff *skb)
+{
+	struct frag_hdr buf;
+	const struct frag_hdr *fh;
+
+	if (skb->protocol == htons(ETH_P_IP))
+		return ip_is_fragment(ip_hdr(skb)) &&
+		       ip_hdr(skb)->protocol == IPPROTO_TCP;
+	if (skb->protocol != htons(ETH_P_IPV6) ||
+	    ipv6_hdr(skb)->nexthdr != NEXTHDR_FRAGMENT)
+		return false;
+	fh = skb_header_pointer(skb, skb_network_offset(skb) +
+				sizeof(struct ipv6hdr), sizeof(buf), &buf);
+	return !fh || fh->nexthdr == NEXTHDR_TCP;
 }
 
 /*
@@ -76,30 +98,52 @@ static bool parse(const struct sk_buff *skb, struct edge_packet *pkt)
 }
 
 /*
- * Point the driver's search at the packet's record. False if it has none: its
- * first bytes are acknowledged, and no device can encrypt from there.
+ * Do the packet's first bytes of payload lie where the record has them? If
+ * not, somebody has copied, changed or renumbered them on the way, and no
+ * device may put the record's key stream over them.
  */
-static bool aim_hint(struct linetls_ctx *ctx, const struct edge_packet *pkt)
+static bool is_in_place(const struct sk_buff *skb, int off,
+			const struct linetls_record *rec, u32 rec_off)
+{
+	const skb_frag_t *have = skb_shinfo(skb)->frags;
+	const skb_frag_t *want = rec->info.frags;
+
+	if (off != skb_headlen(skb) || !skb_shinfo(skb)->nr_frags)
+		return false;
+	while (rec_off >= skb_frag_size(want))
+		rec_off -= skb_frag_size(want++);
+	return page_to_phys(skb_frag_page(have)) + skb_frag_off(have) ==
+	       page_to_phys(skb_frag_page(want)) + skb_frag_off(want) + rec_off;
+}
+
+/*
+ * May the bound device encrypt the packet? Not if its first bytes are
+ * acknowledged and their record gone, nor if they are from before the device
+ * had the keys. If it may, point the driver's search at the record.
+ */
+static bool aim_hint(struct linetls_ctx *ctx, const struct sk_buff *skb,
+		     const struct edge_packet *pkt)
 {
 	struct tls_offload_context_tx *offload = ctx->offload;
 	struct linetls_record *rec;
 	bool found = false;
-	u32 index;
+	u32 index, start;
 
 	spin_lock(&offload->lock);
-	if (linetls_tracker_seek(ctx, pkt->seq, &index)) {
-		rec = linetls_tracker_at(&ctx->tracker, index);
-		if (!before(pkt->seq, linetls_record_start(rec)) &&
-		    !tls_record_is_start_marker(&rec->info)) {
-			offload->retransmit_hint = &rec->info;
-			offload->hint_record_sn = rec->sn;
-			found = true;
-		}
-	}
-	if (found) {
-		ctx->count.device_packets++;
-		ctx->count.device_bytes += pkt->payload_len;
-	}
+	if ((ctx->dev_start_open && before(pkt->seq, ctx->dev_start)) ||
+	    !linetls_tracker_seek(ctx, pkt->seq, &index))
+		goto out;
+	rec = linetls_tracker_at(&ctx->tracker, index);
+	start = linetls_record_start(rec);
+	if (before(pkt->seq, start) || tls_record_is_start_marker(&rec->info) ||
+	    !is_in_place(skb, pkt->payload_off, rec, pkt->seq - start))
+		goto out;
+	offload->retransmit_hint = &rec->info;
+	offload->hint_record_sn = rec->sn;
+	ctx->count.device_packets++;
+	ctx->count.device_bytes += pkt->payload_len;
+	found = true;
+out:
 	spin_unlock(&offload->lock);
 	return found;
 }
@@ -162,17 +206,33 @@ static int encrypt_payload(struct linetls_ctx *ctx,
 		start = linetls_record_start(rec);
 		if (before(seq, start)) {
 			n = min(start - seq, end - seq);
-			err = fill_acked(nskb, off, n);
+			/* Nobody needs a packet of nothing else. */
+			err = n == pkt->payload_len ? -EALREADY :
+						      fill_acked(nskb, off, n);
 		} else {
 			n = min(rec->info.end_seq - seq, end - seq);
-			err = linetls_seal(ctx, rec, seq - start,
-					   seq - start + n, nskb, off);
+			err = linetls_seal(rec, seq - start, seq - start + n,
+					   nskb, off);
 		}
 		linetls_record_put(rec);
 		seq += n;
 		off += n;
 	}
 	return err;
+}
+
+static enum linetls_stat drop_reason(int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return LINETLS_STAT_DROP_NO_RECORD;
+	case -EALREADY:
+		return LINETLS_STAT_DROP_ACKED;
+	case -ENOMEM:
+		return LINETLS_STAT_DROP_MEMORY;
+	default:
+		return LINETLS_STAT_DROP_CRYPTO;
+	}
 }
 
 /*
@@ -197,27 +257,45 @@ static void redo_checksum(struct sk_buff *skb)
 					  ip_hdr(skb)->daddr, 0);
 }
 
+/* Private pages for @len bytes of payload: single ones, except for big TCP. */
+static bool alloc_pages_for(struct sk_buff *skb, u32 len)
+{
+	int order = get_order(DIV_ROUND_UP(len, MAX_SKB_FRAGS)), i;
+
+	for (i = 0; len; i++) {
+		u32 n = min_t(u32, len, PAGE_SIZE << order);
+		struct page *page;
+
+		page = alloc_pages(GFP_ATOMIC | __GFP_NOWARN |
+				   (order ? __GFP_COMP : 0), order);
+		if (!page)
+			return false;
+		skb_add_rx_frag(skb, i, page, 0, n, PAGE_SIZE << order);
+		len -= n;
+	}
+	return true;
+}
+
 /* A packet with @skb's headers, and room for its payload in own pages. */
 static struct sk_buff *alloc_packet(const struct sk_buff *skb,
 				    const struct edge_packet *pkt)
 {
 	int headroom = skb_headroom(skb);
 	struct sk_buff *nskb;
-	int err;
 
-	nskb = alloc_skb_with_frags(headroom + pkt->payload_off,
-				    pkt->payload_len, 0, &err,
-				    GFP_ATOMIC | __GFP_NOWARN);
+	nskb = alloc_skb(headroom + pkt->payload_off, GFP_ATOMIC | __GFP_NOWARN);
 	if (!nskb)
 		return NULL;
 	skb_reserve(nskb, headroom);
 	skb_copy_header(nskb, skb);
 	nskb->decrypted = 0;
 	memcpy(skb_put(nskb, pkt->payload_off), skb->data, pkt->payload_off);
-	nskb->data_len = pkt->payload_len;
-	nskb->len += pkt->payload_len;
 	skb_shinfo(nskb)->tx_flags = skb_shinfo(skb)->tx_flags;
 	skb_shinfo(nskb)->tskey = skb_shinfo(skb)->tskey;
+	if (!alloc_pages_for(nskb, pkt->payload_len)) {
+		kfree_skb(nskb);
+		return NULL;
+	}
 	return nskb;
 }
 
@@ -241,21 +319,18 @@ static void take_ownership(struct sk_buff *nskb, struct sk_buff *skb)
 }
 
 static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
+				      const struct net_device *dev,
 				      struct sk_buff *skb,
 				      const struct edge_packet *pkt)
 {
 	struct sk_buff *nskb = alloc_packet(skb, pkt);
 	int err;
 
-	if (!nskb)
-		return drop(ctx, skb, LINETLS_STAT_DROP_MEMORY);
-	err = encrypt_payload(ctx, pkt, nskb);
+	err = nskb ? encrypt_payload(ctx, pkt, nskb) : -ENOMEM;
+	trace_linetls_software(skb->sk, dev, pkt->seq, pkt->payload_len, err);
 	if (err) {
 		kfree_skb(nskb);
-		return drop(ctx, skb,
-			    err == -ENOENT ? LINETLS_STAT_DROP_NO_RECORD :
-			    err == -ENOMEM ? LINETLS_STAT_DROP_MEMORY :
-					     LINETLS_STAT_DROP_CRYPTO);
+		return drop(ctx, skb, drop_reason(err));
 	}
 	redo_checksum(nskb);
 	take_ownership(nskb, skb);
@@ -287,8 +362,13 @@ struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
 	struct net_device *bound;
 	struct edge_packet pkt;
 
-	if (!skb_is_decrypted(skb))
+	if (!skb_is_decrypted(skb)) {
+		if (unlikely(is_tcp_fragment(skb)))
+			return drop(ctx, skb, LINETLS_STAT_DROP_FRAGMENT);
 		return skb;
+	}
+	if (unlikely(READ_ONCE(ctx->broken)))
+		return drop(ctx, skb, LINETLS_STAT_DROP_STREAM);
 
 	bound = rcu_dereference_bh(ctx->tls.netdev);
 	/* A bond hands the packet to the core again, for the real device. */
@@ -301,11 +381,11 @@ struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
 		skb->decrypted = 0;
 		return skb;
 	}
-	if (dev == bound && aim_hint(ctx, &pkt)) {
+	if (dev == bound && aim_hint(ctx, skb, &pkt)) {
 		linetls_stat_inc(ctx->net, LINETLS_STAT_DEVICE_PACKETS);
 		linetls_stat_add(ctx->net, LINETLS_STAT_DEVICE_BYTES,
 				 pkt.payload_len);
 		return skb;
 	}
-	return encrypt_packet(ctx, skb, &pkt);
+	return encrypt_packet(ctx, dev, skb, &pkt);
 }

@@ -28,42 +28,72 @@ struct crypto_sync_skcipher;
 struct linetls_net;
 
 #define LINETLS_TYPE_DATA	23	/* application_data, RFC 8446 section 5.1 */
-#define LINETLS_TAG_SIZE	16
-#define LINETLS_SALT_SIZE	4
-#define LINETLS_IV_SIZE		8
+#define LINETLS_TAG_SIZE	16	/* of every cipher here */
+#define LINETLS_NONCE_SIZE	12	/* likewise */
+#define LINETLS_EXPLICIT_SIZE	8	/* nonce part in a TLS 1.2 record */
+
+/**
+ * struct linetls_cipher - what differs between ciphers
+ * @type:	TLS_CIPHER_*
+ * @aead:	name in the crypto API, for whole records
+ * @stream:	the same cipher's key stream, for the inner part of a record
+ * @key_size:	bytes of key
+ * @salt_size:	bytes of implicit nonce; the rest of the nonce is the IV
+ * @block:	bytes of key stream per step of the counter
+ * @first_block: counter of the first byte of plaintext
+ * @info_size:	length of its struct tls12_crypto_info_*
+ */
+struct linetls_cipher {
+	u16 type;
+	const char *aead;
+	const char *stream;
+	u8 key_size;
+	u8 salt_size;
+	u8 block;
+	u8 first_block;
+	u8 info_size;
+};
 
 /**
  * struct linetls_key - write keys of a connection, read-only once made
- * @aead:	encrypts whole records
- * @ctr:	the same cipher's key stream, for the inner part of a record
+ * @ref:	the context's, and one for each record under it
+ * @cipher:	which
+ * @aead:	its transforms
+ * @stream:	...
  * @version:	TLS_1_2_VERSION or TLS_1_3_VERSION
- * @cipher:	TLS_CIPHER_*
- * @salt:	implicit part of the nonce
- * @iv:		TLS 1.3: the nonce's other part, before the sequence number
+ * @explicit_nonce: each record carries a part of its nonce (RFC 5288)
+ * @nonce:	salt and IV
+ * @rec_seq:	number of the first record
  */
 struct linetls_key {
+	refcount_t ref;
+	const struct linetls_cipher *cipher;
 	struct crypto_aead *aead;
-	struct crypto_sync_skcipher *ctr;
+	struct crypto_sync_skcipher *stream;
 	u16 version;
-	u16 cipher;
-	u8 salt[LINETLS_SALT_SIZE];
-	u8 iv[LINETLS_IV_SIZE];
+	bool explicit_nonce;
+	u8 nonce[LINETLS_NONCE_SIZE];
+	u64 rec_seq;
 };
 
 /**
  * struct linetls_record - a record from its first byte to its last ACK
  * @ref:	the tracker's, and one for each packet being encrypted from it
- * @sn:		record sequence number
- * @nonce:	TLS 1.2: explicit nonce, as a number
+ * @key:	what it is encrypted with; a reference
+ * @sn:		record sequence number under that key
+ * @nonce:	explicit nonce, as a number
+ * @charged:	bytes charged to the socket for this structure
  * @type:	content type
  * @info:	what drivers see: header, payload and tail as page fragments,
  *		of which the record holds references; last, since @frags of a
- *		finished record is only as long as num_frags
+ *		closed record is only as long as num_frags
  */
 struct linetls_record {
 	refcount_t ref;
+	struct linetls_key *key;
 	u64 sn;
 	u64 nonce;
+	u16 charged;
 	u8 type;
 	struct tls_record_info info;
 };
@@ -97,15 +127,27 @@ struct linetls_count {
  * struct linetls_ctx - a socket with the ULP
  * @tls:	what drivers expect behind icsk_ulp_data; first
  * @offload:	NULL until TLS_TX; also tls.priv_ctx_tx
+ * @key:	of the records to come
+ * @net:	counters of the socket's namespace
  * @mode:	enum linetls_tx_mode
  * @reason:	enum linetls_tx_reason
  * @next_sn:	sequence number of the next record
- * @next_nonce:	TLS 1.2: its explicit nonce
- * @open:	record being filled, not yet in the tracker
- * @push:	record in the tracker of which TCP has not taken everything
+ * @next_nonce:	its explicit nonce
+ * @open:	record being filled, not yet in the tracker; info.len is 0 when
+ *		there is none
+ * @push:	record in the tracker of which TCP has not taken everything; a
+ *		reference, since a FIN may be acknowledged in its place
  * @push_frag:	its first fragment that TCP has not taken wholly
  * @push_off:	bytes taken of that fragment
- * @pushing:	a sender is inside TCP, maybe asleep
+ * @pushing:	a sender is inside TCP, or asleep amid a record
+ * @write_seq:	TCP's write_seq as we left it
+ * @broken:	somebody else has written to the stream: nothing more is sent
+ * @tracker:	records sent and not acknowledged
+ * @count:	for LINETLS_TX_STATUS
+ * @dev_start:	the device encrypts from this TCP sequence number on
+ * @dev_start_open: packets before @dev_start may still be sent
+ * @route_dev:	device that the last binding was tried for; only compared
+ * @dev_gen:	linetls_dev_gen at that time
  * @on_device:	what the counters of current connections were told
  * @counted:	they were told anything
  * @sk_gone:	the socket must not be looked at any more
@@ -113,7 +155,9 @@ struct linetls_count {
  * @work:	the end of a context that had TLS_TX
  *
  * Lives until both the socket and a device event under way have dropped
- * tls.refcount.
+ * tls.refcount. Who protects what: see the top; @tracker, @count and @dev_*
+ * by offload->lock, @on_device to @sk_gone by bound_lock (device.c), all else
+ * by the socket lock.
  */
 struct linetls_ctx {
 	struct tls_context tls;
@@ -125,21 +169,27 @@ struct linetls_ctx {
 
 	u64 next_sn;
 	u64 next_nonce;
-	struct linetls_record *open;
 	struct linetls_record *push;
 	int push_frag;
 	u32 push_off;
 	bool pushing;
+	u32 write_seq;
+	bool broken;
 
 	struct linetls_tracker tracker;
 	struct linetls_count count;
+	u32 dev_start;
+	bool dev_start_open;
 
+	const struct net_device *route_dev;
+	u32 dev_gen;
 	bool on_device;
 	bool counted;
 	bool sk_gone;
 
 	void (*destruct)(struct sock *sk);
 	struct work_struct work;
+	struct linetls_record open;
 };
 
 static inline struct linetls_ctx *linetls_ctx(const struct sock *sk)
@@ -152,21 +202,30 @@ extern struct workqueue_struct *linetls_wq;
 void linetls_ctx_put(struct linetls_ctx *ctx);
 
 /* send.c */
+int linetls_close_open(struct sock *sk);
+void linetls_drop_push(struct linetls_ctx *ctx);
 int linetls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
 int linetls_sendpage(struct sock *sk, struct page *page, int offset,
 		     size_t size, int flags);
 void linetls_splice_eof(struct socket *sock);
-int linetls_flush(struct sock *sk, int flags);
+void linetls_flush(struct sock *sk);
 void linetls_write_space(struct sock *sk);
 
 /* record.c */
-struct linetls_record *linetls_record_alloc(u8 type, gfp_t gfp);
+struct linetls_record *linetls_record_alloc(int num_frags, gfp_t gfp);
+void linetls_record_fill(struct linetls_record *rec,
+			 const struct linetls_record *open);
+void linetls_record_clear(struct linetls_record *open);
 void linetls_record_put(struct linetls_record *rec);
 int linetls_tracker_init(struct linetls_ctx *ctx, u32 start_seq, u64 first_sn);
 int linetls_tracker_reserve(struct linetls_ctx *ctx);
 void linetls_tracker_append(struct linetls_ctx *ctx, struct linetls_record *rec);
-void linetls_tracker_release(struct linetls_ctx *ctx, u32 acked_seq);
+void linetls_tracker_release(struct sock *sk, struct linetls_ctx *ctx,
+			     u32 acked_seq);
+void linetls_tracker_rekey(struct linetls_ctx *ctx);
+void linetls_tracker_uncharge(struct sock *sk, struct linetls_ctx *ctx);
 void linetls_tracker_destroy(struct linetls_ctx *ctx);
+void linetls_tracker_free(struct linetls_ctx *ctx);
 bool linetls_tracker_seek(struct linetls_ctx *ctx, u32 seq, u32 *index);
 
 static inline struct linetls_record *
@@ -181,13 +240,17 @@ static inline u32 linetls_record_start(const struct linetls_record *rec)
 }
 
 /* crypto.c */
-size_t linetls_crypto_info_size(u16 cipher);
-struct linetls_key *linetls_key_create(const union tls_crypto_context *info);
-void linetls_key_free(struct linetls_key *key);
+const struct linetls_cipher *linetls_cipher_find(u16 type);
+struct linetls_key *linetls_key_create(const struct linetls_cipher *cipher,
+				       const struct tls_crypto_info *info);
+void linetls_key_put(struct linetls_key *key);
+void linetls_key_export(const struct linetls_key *key, u64 sn, u64 nonce,
+			struct tls_crypto_info *info);
+u64 linetls_key_first_nonce(const struct linetls_key *key);
 int linetls_crypto_init(void);
 void linetls_crypto_exit(void);
-int linetls_seal(const struct linetls_ctx *ctx, const struct linetls_record *rec,
-		 u32 from, u32 to, struct sk_buff *skb, int skb_off);
+int linetls_seal(const struct linetls_record *rec, u32 from, u32 to,
+		 struct sk_buff *skb, int skb_off);
 
 /* edge.c */
 struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
@@ -196,10 +259,24 @@ struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
 /* device.c */
 int linetls_device_init(void);
 void linetls_device_exit(void);
+extern u32 linetls_dev_gen;
 int linetls_bind(struct sock *sk, struct linetls_ctx *ctx);
+void linetls_bind_key(struct sock *sk, struct linetls_ctx *ctx);
+void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx);
 void linetls_unbind(struct linetls_ctx *ctx);
 void linetls_count_start(struct linetls_ctx *ctx);
 void linetls_sk_gone(struct linetls_ctx *ctx);
+
+/* Is it worth asking linetls_rebind()? Context: socket lock held. */
+static inline bool linetls_route_changed(struct sock *sk,
+					 const struct linetls_ctx *ctx)
+{
+	const struct dst_entry *dst = __sk_dst_get(sk);
+
+	return ctx->mode != LINETLS_TX_MODE_SOFTWARE && dst &&
+	       (READ_ONCE(dst->dev) != ctx->route_dev ||
+		READ_ONCE(linetls_dev_gen) != ctx->dev_gen);
+}
 
 /* diag.c */
 #define LINETLS_STATS(x)						\
@@ -207,6 +284,8 @@ void linetls_sk_gone(struct linetls_ctx *ctx);
 	x(CURR_TX_DEVICE, "LinetlsCurrTxDevice")			\
 	x(TX_SW, "LinetlsTxSw")						\
 	x(TX_DEVICE, "LinetlsTxDevice")					\
+	x(REOFFLOADS, "LinetlsReoffloads")				\
+	x(REKEYS, "LinetlsRekeys")					\
 	x(RECORDS, "LinetlsRecords")					\
 	x(RECORDS_TRACKED, "LinetlsRecordsTracked")			\
 	x(DEVICE_PACKETS, "LinetlsDevicePackets")			\
@@ -214,6 +293,9 @@ void linetls_sk_gone(struct linetls_ctx *ctx);
 	x(SW_PACKETS, "LinetlsSoftwarePackets")				\
 	x(SW_BYTES, "LinetlsSoftwareBytes")				\
 	x(DROP_HEADER, "LinetlsDropHeader")				\
+	x(DROP_FRAGMENT, "LinetlsDropFragment")				\
+	x(DROP_ACKED, "LinetlsDropAcked")				\
+	x(DROP_STREAM, "LinetlsDropStream")				\
 	x(DROP_NO_RECORD, "LinetlsDropNoRecord")			\
 	x(DROP_MEMORY, "LinetlsDropMemory")				\
 	x(DROP_CRYPTO, "LinetlsDropCrypto")				\
@@ -222,9 +304,8 @@ void linetls_sk_gone(struct linetls_ctx *ctx);
 	x(REASON_NO_FEATURE, "LinetlsReasonNoFeature")			\
 	x(REASON_DEVICE_DOWN, "LinetlsReasonDeviceDown")		\
 	x(REASON_REFUSED, "LinetlsReasonRefused")			\
-	x(REASON_CIPHER, "LinetlsReasonCipher")				\
-	x(REASON_FEATURE_OFF, "LinetlsReasonFeatureOff")		\
-	x(REASON_MODULE, "LinetlsReasonModule")
+	x(REASON_DRIVER, "LinetlsReasonDriver")				\
+	x(REASON_FEATURE_OFF, "LinetlsReasonFeatureOff")
 
 enum linetls_stat {
 #define LINETLS_STAT_ENUM(id, name)	LINETLS_STAT_##id,

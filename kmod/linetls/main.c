@@ -11,20 +11,34 @@
 
 #include "linetls.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 struct workqueue_struct *linetls_wq;
 
 enum { FAMILY_V4, FAMILY_V6, NUM_FAMILIES };
 
-/* TCP's operations with ours in place: before TLS_TX, and from then on. */
+/* TCP's operations with ours: before TLS_TX, from then on, and after close. */
 struct linetls_proto {
 	struct proto base;
 	struct proto tx;
+	struct proto closed;
 	struct proto_ops tx_ops;
 	const struct proto *origin;
 };
 
 static struct linetls_proto protos[NUM_FAMILIES];
 static DEFINE_MUTEX(protos_lock);	/* writers of protos */
+
+static bool has_psock(const struct sock *sk)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = sk_psock(sk);
+	rcu_read_unlock();
+	return found;
+}
 
 static struct linetls_proto *proto_of(const struct sock *sk)
 {
@@ -40,12 +54,13 @@ static void ctx_free(struct linetls_ctx *ctx)
 	kfree_rcu(ctx, tls.rcu);
 }
 
+/* What TLS_TX made, except for the binding. */
 static void ctx_free_tx(struct linetls_ctx *ctx)
 {
-	linetls_record_put(ctx->open);
-	ctx->open = NULL;
-	linetls_tracker_destroy(ctx);
-	linetls_key_free(ctx->key);
+	if (ctx->offload)
+		linetls_tracker_destroy(ctx);
+	linetls_tracker_free(ctx);
+	linetls_key_put(ctx->key);
 	ctx->key = NULL;
 	kfree_sensitive(ctx->offload);
 	ctx->offload = NULL;
@@ -57,8 +72,7 @@ static void ctx_work(struct work_struct *work)
 	struct linetls_ctx *ctx = container_of(work, struct linetls_ctx, work);
 
 	linetls_unbind(ctx);
-	linetls_key_free(ctx->key);
-	kfree_sensitive(ctx->offload);
+	ctx_free_tx(ctx);
 	ctx_free(ctx);
 	/* Module exit destroys the queue, which waits for our return. */
 	module_put(THIS_MODULE);
@@ -81,7 +95,8 @@ static void linetls_sk_destruct(struct sock *sk)
 
 	ctx->destruct(sk);
 	clean_acked_data_disable(inet_csk(sk));
-	linetls_record_put(ctx->open);
+	linetls_record_clear(&ctx->open);
+	linetls_drop_push(ctx);
 	linetls_tracker_destroy(ctx);
 	linetls_sk_gone(ctx);
 	linetls_ctx_put(ctx);
@@ -89,7 +104,16 @@ static void linetls_sk_destruct(struct sock *sk)
 
 static void linetls_clean_acked(struct sock *sk, u32 acked_seq)
 {
-	linetls_tracker_release(linetls_ctx(sk), acked_seq);
+	linetls_tracker_release(sk, linetls_ctx(sk), acked_seq);
+}
+
+/* TCP ends the socket; packets of it may be under way still. */
+static void linetls_destroy(struct sock *sk)
+{
+	struct linetls_ctx *ctx = linetls_ctx(sk);
+
+	linetls_tracker_uncharge(sk, ctx);
+	ctx->tls.sk_proto->destroy(sk);
 }
 
 static void linetls_close(struct sock *sk, long timeout)
@@ -101,15 +125,13 @@ static void linetls_close(struct sock *sk, long timeout)
 	lock_sock(sk);
 	has_tx = ctx->offload;
 	if (has_tx) {
-		linetls_flush(sk, 0);
-		ctx->push = NULL;
+		linetls_flush(sk);
+		linetls_drop_push(ctx);
 	}
 	write_lock_bh(&sk->sk_callback_lock);
 	if (!has_tx)
 		rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
-	WRITE_ONCE(sk->sk_prot, base);
-	if (sk->sk_write_space == linetls_write_space)
-		sk->sk_write_space = ctx->tls.sk_write_space;
+	WRITE_ONCE(sk->sk_prot, has_tx ? &proto_of(sk)->closed : base);
 	write_unlock_bh(&sk->sk_callback_lock);
 	release_sock(sk);
 
@@ -123,11 +145,11 @@ static void linetls_shutdown(struct sock *sk, int how)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 
-	if ((how & SEND_SHUTDOWN) && (ctx->open || ctx->push)) {
+	if (how & SEND_SHUTDOWN) {
 		u8 shutdown = sk->sk_shutdown;
 
 		WRITE_ONCE(sk->sk_shutdown, shutdown & ~SEND_SHUTDOWN);
-		linetls_flush(sk, 0);
+		linetls_flush(sk);
 		WRITE_ONCE(sk->sk_shutdown, shutdown);
 	}
 	ctx->tls.sk_proto->shutdown(sk, how);
@@ -141,25 +163,32 @@ static int linetls_disconnect(struct sock *sk, int flags)
 
 /* ---- TLS_TX ---- */
 
-/* Returns 0 or the errno of do_tls_setsockopt_conf() in net/tls. */
-static int read_crypto_info(union tls_crypto_context *info, sockptr_t optval,
-			    unsigned int optlen)
+/*
+ * The errnos are those of do_tls_setsockopt_conf() in net/tls. Returns the
+ * cipher or an ERR_PTR.
+ */
+static const struct linetls_cipher *
+read_crypto_info(union tls_crypto_context *info, sockptr_t optval,
+		 unsigned int optlen)
 {
-	size_t size;
+	const struct linetls_cipher *cipher;
 
 	if (sockptr_is_null(optval) || optlen < sizeof(info->info))
-		return -EINVAL;
+		return ERR_PTR(-EINVAL);
 	if (copy_from_sockptr(&info->info, optval, sizeof(info->info)))
-		return -EFAULT;
+		return ERR_PTR(-EFAULT);
 	if (info->info.version != TLS_1_2_VERSION &&
 	    info->info.version != TLS_1_3_VERSION)
-		return -EINVAL;
-	size = linetls_crypto_info_size(info->info.cipher_type);
-	if (!size || optlen != size)
-		return -EINVAL;
-	if (copy_from_sockptr(info, optval, size))
-		return -EFAULT;
-	return 0;
+		return ERR_PTR(-EINVAL);
+	cipher = linetls_cipher_find(info->info.cipher_type);
+	if (!cipher || optlen != cipher->info_size)
+		return ERR_PTR(-EINVAL);
+	/* Read twice, the head could change between: keep what was checked. */
+	if (copy_from_sockptr_offset(&info->info + 1, optval,
+				     sizeof(info->info),
+				     optlen - sizeof(info->info)))
+		return ERR_PTR(-EFAULT);
+	return cipher;
 }
 
 static void set_prot_info(struct linetls_ctx *ctx)
@@ -168,42 +197,29 @@ static void set_prot_info(struct linetls_ctx *ctx)
 	bool tls13 = ctx->key->version == TLS_1_3_VERSION;
 
 	prot->version = ctx->key->version;
-	prot->cipher_type = ctx->key->cipher;
-	prot->iv_size = LINETLS_IV_SIZE;
-	prot->salt_size = LINETLS_SALT_SIZE;
+	prot->cipher_type = ctx->key->cipher->type;
+	prot->salt_size = ctx->key->cipher->salt_size;
+	prot->iv_size = LINETLS_NONCE_SIZE - prot->salt_size;
 	prot->rec_seq_size = sizeof(u64);
 	prot->tag_size = LINETLS_TAG_SIZE;
 	prot->tail_size = tls13 ? 1 : 0;
 	prot->aad_size = tls13 ? TLS_HEADER_SIZE : TLS_AAD_SPACE_SIZE;
-	prot->prepend_size = TLS_HEADER_SIZE + (tls13 ? 0 : LINETLS_IV_SIZE);
+	prot->prepend_size = TLS_HEADER_SIZE +
+		(ctx->key->explicit_nonce ? LINETLS_EXPLICIT_SIZE : 0);
 	prot->overhead_size = prot->prepend_size + prot->tag_size +
 			      prot->tail_size;
 }
 
+static void use_key(struct linetls_ctx *ctx, struct linetls_key *key)
+{
+	ctx->key = key;
+	ctx->next_sn = key->rec_seq;
+	ctx->next_nonce = linetls_key_first_nonce(key);
+}
+
 static int alloc_offload(struct sock *sk, struct linetls_ctx *ctx)
 {
-	const union tls_crypto_context *info = &ctx->tls.crypto_send;
-	const u8 *rec_seq, *iv;
-	int err;
-
-	if (info->info.cipher_type == TLS_CIPHER_AES_GCM_128) {
-		rec_seq = info->aes_gcm_128.rec_seq;
-		iv = info->aes_gcm_128.iv;
-	} else {
-		rec_seq = info->aes_gcm_256.rec_seq;
-		iv = info->aes_gcm_256.iv;
-	}
-	ctx->next_sn = get_unaligned_be64(rec_seq);
-	ctx->next_nonce = get_unaligned_be64(iv);
-
-	ctx->key = linetls_key_create(info);
-	if (IS_ERR(ctx->key)) {
-		err = PTR_ERR(ctx->key);
-		ctx->key = NULL;
-		return err;
-	}
 	set_prot_info(ctx);
-
 	/* Drivers keep their state behind the structure, or in it. */
 	ctx->offload = kzalloc(sizeof(*ctx->offload) + TLS_DRIVER_STATE_SIZE_TX,
 			       GFP_KERNEL);
@@ -212,8 +228,6 @@ static int alloc_offload(struct sock *sk, struct linetls_ctx *ctx)
 	spin_lock_init(&ctx->offload->lock);
 	INIT_LIST_HEAD(&ctx->offload->records_list);
 	ctx->offload->ctx = &ctx->tls;
-	/* For mainline's software path, see device.c. */
-	ctx->offload->aead_send = ctx->key->aead;
 	ctx->tls.priv_ctx_tx = ctx->offload;
 	return linetls_tracker_init(ctx, tcp_sk(sk)->write_seq, ctx->next_sn);
 }
@@ -236,7 +250,6 @@ static void start_tx(struct sock *sk, struct linetls_ctx *ctx)
 {
 	struct linetls_proto *p = proto_of(sk);
 
-	refcount_set(&ctx->tls.refcount, 1);
 	ctx->tls.tx_conf = TLS_HW;
 	clean_acked_data_enable(inet_csk(sk), linetls_clean_acked);
 	fence(sk);
@@ -267,32 +280,52 @@ static bool route_is_wrapped(struct sock *sk)
 	return wrapped;
 }
 
-static int set_tx(struct sock *sk, sockptr_t optval, unsigned int optlen)
+/*
+ * TCP signs its segments (RFC 2385, RFC 5925): over the plaintext that it has,
+ * which is not what the peer gets.
+ */
+static bool is_signed(struct sock *sk)
 {
-	struct linetls_ctx *ctx = linetls_ctx(sk);
-	union tls_crypto_context *info = &ctx->tls.crypto_send;
-	bool has_psock;
+#ifdef CONFIG_TCP_MD5SIG
+	if (rcu_access_pointer(tcp_sk(sk)->md5sig_info))
+		return true;
+#endif
+#ifdef CONFIG_TCP_AO
+	if (rcu_access_pointer(tcp_sk(sk)->ao_info))
+		return true;
+#endif
+	return false;
+}
+
+/* May this socket have keys at all? Returns 0 or a negative errno. */
+static int check_socket(struct sock *sk)
+{
+	/* As for any record: there is no stream to put it in. */
+	if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT)
+		return -ENOTCONN;
+	/* A sender sleeps in the middle of what it has to say. */
+	if (sk->sk_write_pending)
+		return -EBUSY;
+	if (has_psock(sk))
+		return -EINVAL;
+	return route_is_wrapped(sk) || is_signed(sk) ? -EOPNOTSUPP : 0;
+}
+
+/* The first TLS_TX. Consumes @key. */
+static int first_key(struct sock *sk, struct linetls_ctx *ctx,
+		     struct linetls_key *key)
+{
 	int err;
 
-	if (ctx->offload)
-		return -EBUSY;
-	rcu_read_lock();
-	has_psock = sk_psock(sk);
-	rcu_read_unlock();
-	if (has_psock)
-		return -EINVAL;
-	err = read_crypto_info(info, optval, optlen);
-	if (err)
-		goto err_info;
-	if (route_is_wrapped(sk)) {
-		err = -EOPNOTSUPP;
-		goto err_info;
-	}
+	use_key(ctx, key);
+	ctx->write_seq = tcp_sk(sk)->write_seq;
+	/* A device event may want its own as soon as a device is bound. */
+	refcount_set(&ctx->tls.refcount, 1);
 	err = alloc_offload(sk, ctx);
 	if (err)
 		goto err_free;
-
-	/* Bound or not, the edge is there before the first record, and finds
+	/*
+	 * Bound or not, the edge is there before the first record, and finds
 	 * the context complete.
 	 */
 	smp_store_release(&sk->sk_validate_xmit_skb, linetls_validate_xmit);
@@ -310,8 +343,75 @@ err_validate:
 err_free:
 	ctx_free_tx(ctx);
 	memset(&ctx->tls.prot_info, 0, sizeof(ctx->tls.prot_info));
-err_info:
-	memzero_explicit(info, sizeof(*info));
+	return err;
+}
+
+/*
+ * Another TLS_TX (RFC 8446 section 4.6.3). The records so far keep their key,
+ * and the device loses it. Consumes @key.
+ */
+static int next_key(struct sock *sk, struct linetls_ctx *ctx,
+		    struct linetls_key *key,
+		    const union tls_crypto_context *info)
+{
+	int err;
+
+	if (key->version != ctx->key->version ||
+	    key->cipher != ctx->key->cipher) {
+		err = -EINVAL;
+		goto err_key;
+	}
+	if (key->version != TLS_1_3_VERSION) {
+		err = -EBUSY;
+		goto err_key;
+	}
+	err = linetls_close_open(sk);
+	if (err)
+		goto err_key;
+	linetls_key_put(ctx->key);
+	use_key(ctx, key);
+	ctx->tls.crypto_send = *info;
+	linetls_tracker_rekey(ctx);
+	linetls_stat_inc(ctx->net, LINETLS_STAT_REKEYS);
+	linetls_bind_key(sk, ctx);
+	return 0;
+
+err_key:
+	linetls_key_put(key);
+	return err;
+}
+
+static int set_tx(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	struct linetls_ctx *ctx = linetls_ctx(sk);
+	const struct linetls_cipher *cipher;
+	union tls_crypto_context info;
+	struct linetls_key *key;
+	int err;
+
+	cipher = read_crypto_info(&info, optval, optlen);
+	if (IS_ERR(cipher)) {
+		err = PTR_ERR(cipher);
+		goto out;
+	}
+	err = check_socket(sk);
+	if (err)
+		goto out;
+	key = linetls_key_create(cipher, &info.info);
+	if (IS_ERR(key)) {
+		err = PTR_ERR(key);
+		goto out;
+	}
+	if (ctx->offload) {
+		err = next_key(sk, ctx, key, &info);
+	} else {
+		ctx->tls.crypto_send = info;
+		err = first_key(sk, ctx, key);
+		if (err)
+			memzero_explicit(&ctx->tls.crypto_send, sizeof(info));
+	}
+out:
+	memzero_explicit(&info, sizeof(info));
 	return err;
 }
 
@@ -334,12 +434,30 @@ static int set_mode(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	return 0;
 }
 
+/* Options of TCP that a stream of records can't have, see is_signed(). */
+static bool is_barred(int level, int optname)
+{
+	if (level != SOL_TCP)
+		return false;
+	switch (optname) {
+	case TCP_MD5SIG:
+	case TCP_MD5SIG_EXT:
+#ifdef TCP_AO_ADD_KEY
+	case TCP_AO_ADD_KEY:
+#endif
+		return true;
+	}
+	return false;
+}
+
 static int linetls_setsockopt(struct sock *sk, int level, int optname,
 			      sockptr_t optval, unsigned int optlen)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 	int err;
 
+	if (is_barred(level, optname))
+		return -EOPNOTSUPP;
 	if (level != SOL_TLS)
 		return ctx->tls.sk_proto->setsockopt(sk, level, optname, optval,
 						     optlen);
@@ -458,9 +576,15 @@ static void build_proto(struct linetls_proto *p, const struct proto *origin,
 	p->tx.sendmsg = linetls_sendmsg;
 	p->tx.splice_eof = linetls_splice_eof;
 	p->tx.shutdown = linetls_shutdown;
+	p->tx.destroy = linetls_destroy;
+
 #ifdef HAVE_PROTO_SENDPAGE
 	p->tx.sendpage = linetls_sendpage;
 #endif
+
+	p->closed = *origin;
+	p->closed.destroy = linetls_destroy;
+
 	p->tx_ops = *ops;
 	p->tx_ops.sendmsg_locked = no_sendmsg_locked;
 #ifdef HAVE_OPS_SENDPAGE_LOCKED
@@ -481,10 +605,11 @@ static int check_proto(struct sock *sk)
 	const struct proto *prot = READ_ONCE(sk->sk_prot);
 
 	if (sk->sk_type != SOCK_STREAM || sk->sk_protocol != IPPROTO_TCP ||
-	    !sk->sk_socket)
+	    !sk->sk_socket || has_psock(sk))
 		return -EOPNOTSUPP;
 	if (unlikely(!smp_load_acquire(&p->origin))) {
-		if (prot->sendmsg != tcp_sendmsg)
+		if (prot->sendmsg != tcp_sendmsg ||
+		    prot->close != tcp_close)
 			return -EOPNOTSUPP;
 		mutex_lock(&protos_lock);
 		if (!p->origin)
@@ -598,4 +723,4 @@ module_exit(linetls_module_exit);
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("TCP ULP: TLS records encrypted by the network device");
 MODULE_ALIAS_TCP_ULP("linetls");
-MODULE_SOFTDEP("pre: gcm ctr");
+MODULE_SOFTDEP("pre: gcm ctr ccm chacha20poly1305");

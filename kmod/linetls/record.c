@@ -14,30 +14,58 @@
 #include <linux/slab.h>
 
 #include "linetls.h"
+#include "trace.h"
 
 #define TRACKER_MIN	16
 
-struct linetls_record *linetls_record_alloc(u8 type, gfp_t gfp)
+static size_t record_size(int num_frags)
 {
-	struct linetls_record *rec = kmalloc(sizeof(*rec), gfp);
+	return offsetof(struct linetls_record, info.frags[num_frags]);
+}
 
-	if (!rec)
-		return NULL;
+/* linetls_record_alloc - memory for a closed record; NULL if there is none */
+struct linetls_record *linetls_record_alloc(int num_frags, gfp_t gfp)
+{
+	return kmalloc(record_size(num_frags), gfp);
+}
+
+/**
+ * linetls_record_fill - make @rec the closed record of an open one
+ * @rec:	allocated for as many fragments as @open has, or more
+ *
+ * Takes over the page references of @open, and takes one to its key.
+ */
+void linetls_record_fill(struct linetls_record *rec,
+			 const struct linetls_record *open)
+{
+	memcpy(rec, open, record_size(open->info.num_frags));
 	refcount_set(&rec->ref, 1);
-	rec->type = type;
-	rec->info.len = 0;
-	rec->info.num_frags = 0;
-	return rec;
+	if (rec->key)
+		refcount_inc(&rec->key->ref);
+}
+
+static void put_pages(const struct tls_record_info *info)
+{
+	int i;
+
+	for (i = 0; i < info->num_frags; i++)
+		put_page(skb_frag_page(&info->frags[i]));
+}
+
+/* linetls_record_clear - drop what an open record holds */
+void linetls_record_clear(struct linetls_record *open)
+{
+	put_pages(&open->info);
+	open->info.num_frags = 0;
+	open->info.len = 0;
 }
 
 void linetls_record_put(struct linetls_record *rec)
 {
-	int i;
-
 	if (!rec || !refcount_dec_and_test(&rec->ref))
 		return;
-	for (i = 0; i < rec->info.num_frags; i++)
-		put_page(skb_frag_page(&rec->info.frags[i]));
+	put_pages(&rec->info);
+	linetls_key_put(rec->key);
 	kfree(rec);
 }
 
@@ -55,27 +83,27 @@ static void tracker_push(struct linetls_ctx *ctx, struct linetls_record *rec)
  * @start_seq:	TCP sequence number of the first record's first byte
  * @first_sn:	number of that record
  *
- * May sleep. Returns 0 or -ENOMEM.
+ * May sleep. Returns 0, or -ENOMEM; linetls_tracker_free() either way.
  */
 int linetls_tracker_init(struct linetls_ctx *ctx, u32 start_seq, u64 first_sn)
 {
+	struct linetls_record start = {
+		.sn = first_sn - 1,
+		.info.end_seq = start_seq,
+	};
 	struct linetls_tracker *t = &ctx->tracker;
 	struct linetls_record *marker;
 
-	t->ring = kvcalloc(TRACKER_MIN, sizeof(*t->ring), GFP_KERNEL);
+	t->ring = kvcalloc(TRACKER_MIN, sizeof(*t->ring), GFP_KERNEL_ACCOUNT);
 	if (!t->ring)
 		return -ENOMEM;
 	marker = linetls_record_alloc(0, GFP_KERNEL);
-	if (!marker) {
-		kvfree(t->ring);
-		t->ring = NULL;
+	if (!marker)
 		return -ENOMEM;
-	}
+	linetls_record_fill(marker, &start);
 	t->mask = TRACKER_MIN - 1;
 	t->head = 0;
 	t->tail = 0;
-	marker->sn = first_sn - 1;
-	marker->info.end_seq = start_seq;
 	ctx->offload->unacked_record_sn = marker->sn;
 	tracker_push(ctx, marker);
 	return 0;
@@ -96,7 +124,7 @@ int linetls_tracker_reserve(struct linetls_ctx *ctx)
 	if (READ_ONCE(t->tail) - READ_ONCE(t->head) < size)
 		return 0;
 
-	ring = kvcalloc(size * 2, sizeof(*ring), GFP_KERNEL);
+	ring = kvcalloc(size * 2, sizeof(*ring), GFP_KERNEL_ACCOUNT);
 	if (!ring)
 		return -ENOMEM;
 	spin_lock_bh(&ctx->offload->lock);
@@ -134,7 +162,7 @@ static struct linetls_record *tracker_pop(struct linetls_ctx *ctx)
 	list_del_rcu(&rec->info.list);
 	if (ctx->offload->retransmit_hint == &rec->info)
 		ctx->offload->retransmit_hint = NULL;
-	ctx->offload->unacked_record_sn = rec->sn + 1;
+	ctx->offload->unacked_record_sn++;
 	if (!tls_record_is_start_marker(&rec->info))
 		linetls_stat_dec(ctx->net, LINETLS_STAT_RECORDS_TRACKED);
 	return rec;
@@ -145,20 +173,70 @@ static struct linetls_record *tracker_pop(struct linetls_ctx *ctx)
  *
  * Context: from tcp_ack(), socket lock held or bh_lock_sock().
  */
-void linetls_tracker_release(struct linetls_ctx *ctx, u32 acked_seq)
+void linetls_tracker_release(struct sock *sk, struct linetls_ctx *ctx,
+			     u32 acked_seq)
 {
 	struct linetls_tracker *t = &ctx->tracker;
 	struct linetls_record *rec;
+	int charged = 0;
+	u32 n = 0;
 
 	spin_lock_bh(&ctx->offload->lock);
+	if (ctx->dev_start_open && !before(acked_seq, ctx->dev_start))
+		ctx->dev_start_open = false;
 	while (t->head != t->tail) {
 		rec = linetls_tracker_at(t, t->head);
 		if (before(acked_seq, rec->info.end_seq))
 			break;
+		charged += rec->charged;
+		n++;
 		/* Drivers read records under the lock: put is safe at once. */
 		linetls_record_put(tracker_pop(ctx));
 	}
 	spin_unlock_bh(&ctx->offload->lock);
+	if (n)
+		trace_linetls_release(sk, acked_seq, n);
+	if (charged) {
+		sk_wmem_queued_add(sk, -charged);
+		sk_mem_uncharge(sk, charged);
+	}
+}
+
+/**
+ * linetls_tracker_rekey - records from here on are numbered by ctx->next_sn
+ *
+ * tls_get_record() numbers records by counting from the oldest. Packets of
+ * records under older keys never reach a device, so the count is made right
+ * for the newest. Context: socket lock held.
+ */
+void linetls_tracker_rekey(struct linetls_ctx *ctx)
+{
+	const struct linetls_tracker *t = &ctx->tracker;
+
+	spin_lock_bh(&ctx->offload->lock);
+	ctx->offload->retransmit_hint = NULL;
+	ctx->offload->unacked_record_sn = ctx->next_sn - (t->tail - t->head);
+	spin_unlock_bh(&ctx->offload->lock);
+}
+
+/*
+ * TCP is about to destroy the socket and wants its accounts even. What is
+ * tracked stays until the last packet is gone. Socket lock held.
+ */
+void linetls_tracker_uncharge(struct sock *sk, struct linetls_ctx *ctx)
+{
+	struct linetls_tracker *t = &ctx->tracker;
+	int charged = 0;
+	u32 i;
+
+	spin_lock_bh(&ctx->offload->lock);
+	for (i = t->head; i != t->tail; i++) {
+		charged += linetls_tracker_at(t, i)->charged;
+		linetls_tracker_at(t, i)->charged = 0;
+	}
+	spin_unlock_bh(&ctx->offload->lock);
+	sk_wmem_queued_add(sk, -charged);
+	sk_mem_uncharge(sk, charged);
 }
 
 /* The socket is gone and with it every packet: nobody else looks. */
@@ -166,12 +244,15 @@ void linetls_tracker_destroy(struct linetls_ctx *ctx)
 {
 	struct linetls_tracker *t = &ctx->tracker;
 
-	if (!t->ring)
-		return;
 	while (t->head != t->tail)
 		linetls_record_put(tracker_pop(ctx));
-	kvfree(t->ring);
-	t->ring = NULL;
+}
+
+/* What linetls_tracker_destroy() leaves. Process context: may be vfree(). */
+void linetls_tracker_free(struct linetls_ctx *ctx)
+{
+	kvfree(ctx->tracker.ring);
+	ctx->tracker.ring = NULL;
 }
 
 /**

@@ -13,14 +13,14 @@
 #include <net/tcp.h>
 
 #include "linetls.h"
+#include "trace.h"
 
 #define SEND_FLAGS	(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | \
 			 MSG_CMSG_COMPAT)
 
-static u32 payload_len(const struct linetls_ctx *ctx,
-		       const struct linetls_record *rec)
+static u32 payload_len(const struct linetls_ctx *ctx)
 {
-	return rec->info.len - ctx->tls.prot_info.prepend_size;
+	return ctx->open.info.len - ctx->tls.prot_info.prepend_size;
 }
 
 /* Append @size bytes at the fragment allocator's position. */
@@ -42,11 +42,15 @@ static void append(struct linetls_record *rec, struct page_frag *pfrag, u32 size
 }
 
 /* One fragment stays free for the tail. */
-static bool is_full(const struct linetls_ctx *ctx,
-		    const struct linetls_record *rec)
+static bool is_full(const struct linetls_ctx *ctx)
 {
-	return payload_len(ctx, rec) >= TLS_MAX_PAYLOAD_SIZE ||
-	       rec->info.num_frags >= MAX_SKB_FRAGS - 1;
+	return payload_len(ctx) >= TLS_MAX_PAYLOAD_SIZE ||
+	       ctx->open.info.num_frags >= MAX_SKB_FRAGS - 1;
+}
+
+static bool is_open(const struct linetls_ctx *ctx)
+{
+	return ctx->open.info.len;
 }
 
 /*
@@ -57,20 +61,16 @@ static int open_record(struct sock *sk, struct linetls_ctx *ctx,
 		       struct page_frag *pfrag, u8 type)
 {
 	const u32 prepend = ctx->tls.prot_info.prepend_size;
-	struct linetls_record *rec;
 
-	if (ctx->open) {
+	if (is_open(ctx)) {
 		if (sk_page_frag_refill(sk, pfrag))
 			return 0;
 		goto nomem;
 	}
 	if (!skb_page_frag_refill(prepend, pfrag, sk->sk_allocation))
 		goto nomem;
-	rec = linetls_record_alloc(type, sk->sk_allocation);
-	if (!rec)
-		goto nomem;
-	append(rec, pfrag, prepend);
-	ctx->open = rec;
+	ctx->open.type = type;
+	append(&ctx->open, pfrag, prepend);
 	if (pfrag->offset < pfrag->size || sk_page_frag_refill(sk, pfrag))
 		return 0;
 nomem:
@@ -89,7 +89,7 @@ static void fill_header(const struct linetls_ctx *ctx,
 	hdr[0] = rec->type;
 	if (prot->version == TLS_1_3_VERSION)
 		hdr[0] = LINETLS_TYPE_DATA;
-	else
+	else if (rec->key->explicit_nonce)
 		put_unaligned_be64(rec->nonce, hdr + TLS_HEADER_SIZE);
 	hdr[1] = TLS_1_2_VERSION_MAJOR;
 	hdr[2] = TLS_1_2_VERSION_MINOR;
@@ -97,87 +97,87 @@ static void fill_header(const struct linetls_ctx *ctx,
 }
 
 /*
+ * Memory for the record that the open one becomes, with the tail's fragment.
+ * It counts against the send buffer like the record's bytes.
+ */
+static struct linetls_record *alloc_closed(struct sock *sk,
+					   struct linetls_ctx *ctx)
+{
+	struct linetls_record *rec;
+	int size;
+
+	rec = linetls_record_alloc(ctx->open.info.num_frags + 1,
+				   sk->sk_allocation);
+	if (!rec)
+		return NULL;
+	size = ksize(rec);
+	if (!sk_wmem_schedule(sk, size)) {
+		kfree(rec);
+		return NULL;
+	}
+	sk_wmem_queued_add(sk, size);
+	sk_mem_charge(sk, size);
+	ctx->open.charged = size;
+	return rec;
+}
+
+/* TLS 1.3: the content type ends the plaintext. Then room for the tag. */
+static void append_tail(struct linetls_ctx *ctx, struct page_frag *pfrag)
+{
+	const u32 tail = ctx->tls.prot_info.tail_size;
+	u8 *p = page_address(pfrag->page) + pfrag->offset;
+
+	if (tail)
+		*p++ = ctx->open.type;
+	/*
+	 * The tag is written wherever the packet leaves, but a capture on the
+	 * host sees its room: it must not show old memory.
+	 */
+	memset(p, 0, LINETLS_TAG_SIZE);
+	append(&ctx->open, pfrag, tail + LINETLS_TAG_SIZE);
+}
+
+/*
  * Close the open record: tail, header, number, tracker; it becomes ctx->push.
- * Returns 0, or -ENOMEM with the record still open.
+ * Returns 0, or with the record open as it was: -ENOMEM, or -EBADMSG if the
+ * key has no number left for it (RFC 8446 section 5.3).
  */
 static int close_record(struct sock *sk, struct linetls_ctx *ctx,
 			struct page_frag *pfrag)
 {
-	const struct tls_prot_info *prot = &ctx->tls.prot_info;
-	const u32 tail = prot->tail_size + LINETLS_TAG_SIZE;
-	struct linetls_record *rec = ctx->open;
-	u8 *p;
+	struct linetls_record *rec;
 
+	if (unlikely(ctx->next_sn == U64_MAX))
+		return -EBADMSG;
 	if (linetls_tracker_reserve(ctx) ||
-	    !skb_page_frag_refill(tail, pfrag, sk->sk_allocation)) {
-		READ_ONCE(sk->sk_prot)->enter_memory_pressure(sk);
-		return -ENOMEM;
-	}
-	/* TLS 1.3: the content type ends the plaintext. The tag's room holds
-	 * nothing that may be seen: its bytes never leave unreplaced, but a
-	 * capture on the host shows them.
-	 */
-	p = page_address(pfrag->page) + pfrag->offset;
-	if (prot->tail_size)
-		*p++ = rec->type;
-	memset(p, 0, LINETLS_TAG_SIZE);
-	append(rec, pfrag, tail);
+	    !skb_page_frag_refill(ctx->tls.prot_info.tail_size +
+				  LINETLS_TAG_SIZE, pfrag, sk->sk_allocation))
+		goto nomem;
+	rec = alloc_closed(sk, ctx);
+	if (!rec)
+		goto nomem;
 
-	rec->sn = ctx->next_sn++;
-	rec->nonce = ctx->next_nonce++;
-	rec->info.end_seq = tcp_sk(sk)->write_seq + rec->info.len;
+	append_tail(ctx, pfrag);
+	ctx->open.key = ctx->key;
+	ctx->open.sn = ctx->next_sn++;
+	ctx->open.nonce = ctx->next_nonce++;
+	ctx->open.info.end_seq = ctx->write_seq + ctx->open.info.len;
+	linetls_record_fill(rec, &ctx->open);
+	ctx->open.info.len = 0;
+	ctx->open.info.num_frags = 0;
 	fill_header(ctx, rec);
 
-	ctx->open = NULL;
+	refcount_inc(&rec->ref);
 	ctx->push = rec;
 	ctx->push_frag = 0;
 	ctx->push_off = 0;
 	linetls_tracker_append(ctx, rec);
+	trace_linetls_record(sk, rec);
 	return 0;
-}
 
-static void drop_open(struct linetls_ctx *ctx)
-{
-	linetls_record_put(ctx->open);
-	ctx->open = NULL;
-}
-
-/*
- * Hand the rest of ctx->push to TCP. The record can't go away under us: it
- * is not acknowledged before TCP has all of it. Returns 0 when TCP has it,
- * else a negative errno with the position kept.
- */
-static int push(struct sock *sk, struct linetls_ctx *ctx, int flags)
-{
-	struct linetls_record *rec = ctx->push;
-	int rc = 0;
-
-	if (!rec)
-		return 0;
-	ctx->pushing = true;
-	while (ctx->push_frag < rec->info.num_frags) {
-		rc = linetls_tcp_send(sk, &rec->info.frags[ctx->push_frag],
-				      rec->info.num_frags - ctx->push_frag,
-				      ctx->push_off,
-				      flags & (MSG_MORE | MSG_DONTWAIT |
-					       MSG_NOSIGNAL));
-		if (rc <= 0)
-			break;
-		ctx->push_off += rc;
-		while (ctx->push_frag < rec->info.num_frags) {
-			u32 size = skb_frag_size(&rec->info.frags[ctx->push_frag]);
-
-			if (ctx->push_off < size)
-				break;
-			ctx->push_off -= size;
-			ctx->push_frag++;
-		}
-	}
-	ctx->pushing = false;
-	if (ctx->push_frag < rec->info.num_frags)
-		return rc < 0 ? rc : -EPIPE;
-	ctx->push = NULL;
-	return 0;
+nomem:
+	READ_ONCE(sk->sk_prot)->enter_memory_pressure(sk);
+	return -ENOMEM;
 }
 
 static int wait_memory(struct sock *sk, long *timeo)
@@ -187,89 +187,215 @@ static int wait_memory(struct sock *sk, long *timeo)
 }
 
 /*
+ * Has anybody else written to the stream? A thread that was on its way into
+ * tcp_sendmsg() when the keys came may have. Its bytes are no record, and the
+ * records around them are not where the tracker has them: nothing more may
+ * leave. Returns 0 or -EPIPE.
+ */
+static int check_stream(struct sock *sk, struct linetls_ctx *ctx)
+{
+	if (likely(ctx->write_seq == tcp_sk(sk)->write_seq))
+		return ctx->broken ? -EPIPE : 0;
+	if (!ctx->broken) {
+		WRITE_ONCE(ctx->broken, true);
+		WRITE_ONCE(sk->sk_err, EPIPE);
+		sk_error_report(sk);
+	}
+	return -EPIPE;
+}
+
+/* linetls_drop_push - what TCP has not taken of a record stays behind */
+void linetls_drop_push(struct linetls_ctx *ctx)
+{
+	linetls_record_put(ctx->push);
+	ctx->push = NULL;
+}
+
+/*
+ * Plaintext of records must not join what is none. A sender from before the
+ * keys may have put an empty skb at the end of the queue, without moving
+ * write_seq.
+ */
+static void fence_tail(struct sock *sk)
+{
+	struct sk_buff *skb = tcp_write_queue_tail(sk);
+
+	if (skb && unlikely(!skb_is_decrypted(skb)))
+		TCP_SKB_CB(skb)->eor = 1;
+}
+
+/* Move on by @n bytes that TCP has taken. */
+static void advance(struct linetls_ctx *ctx, u32 n)
+{
+	const struct tls_record_info *info = &ctx->push->info;
+
+	ctx->write_seq += n;
+	ctx->push_off += n;
+	while (ctx->push_frag < info->num_frags) {
+		u32 size = skb_frag_size(&info->frags[ctx->push_frag]);
+
+		if (ctx->push_off < size)
+			return;
+		ctx->push_off -= size;
+		ctx->push_frag++;
+	}
+}
+
+/* What TCP takes at once. Returns 0 when it has the record. */
+static int push_some(struct sock *sk, struct linetls_ctx *ctx, int flags)
+{
+	const struct tls_record_info *info = &ctx->push->info;
+	int rc;
+
+	while (ctx->push_frag < info->num_frags) {
+		rc = check_stream(sk, ctx);
+		if (rc)
+			return rc;
+		fence_tail(sk);
+		rc = linetls_tcp_send(sk, &info->frags[ctx->push_frag],
+				      info->num_frags - ctx->push_frag,
+				      ctx->push_off,
+				      (flags & (MSG_MORE | MSG_NOSIGNAL)) |
+				      MSG_DONTWAIT);
+		if (rc < 0)
+			return rc;
+		advance(ctx, rc);
+	}
+	linetls_drop_push(ctx);
+	return 0;
+}
+
+/*
+ * Hand the rest of ctx->push to TCP. TCP itself never sleeps: the stream is
+ * checked again after each sleep. Returns 0 when TCP has the record, else a
+ * negative errno with the position kept.
+ */
+static int push(struct sock *sk, struct linetls_ctx *ctx, int flags)
+{
+	long timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
+	int rc;
+
+	if (!ctx->push)
+		return 0;
+	ctx->pushing = true;
+	do {
+		rc = push_some(sk, ctx, flags);
+		if (rc != -EAGAIN || !timeo)
+			break;
+		rc = wait_memory(sk, &timeo);
+		/* The socket's own error is TCP's to tell. */
+	} while (!rc || rc == -EPIPE);
+	ctx->pushing = false;
+	return rc;
+}
+
+/* Copy into the open record what fits. Returns bytes, or -EFAULT. */
+static int copy_some(struct linetls_ctx *ctx, struct page_frag *pfrag,
+		     struct iov_iter *iter, size_t left)
+{
+	size_t n;
+
+	if (!left || is_full(ctx))
+		return 0;
+	n = min_t(size_t, left, TLS_MAX_PAYLOAD_SIZE - payload_len(ctx));
+	n = min_t(size_t, n, pfrag->size - pfrag->offset);
+	if (copy_from_iter(page_address(pfrag->page) + pfrag->offset, n,
+			   iter) != n)
+		return -EFAULT;
+	append(&ctx->open, pfrag, n);
+	return n;
+}
+
+/* close_record(), waiting for memory. Returns 0 or a negative errno. */
+static int close_wait(struct sock *sk, struct linetls_ctx *ctx,
+		      struct page_frag *pfrag, long *timeo)
+{
+	int rc = 0;
+
+	/* A flush may have closed it while we slept. */
+	while (!rc && is_open(ctx)) {
+		rc = close_record(sk, ctx, pfrag);
+		if (!rc)
+			break;
+		if (rc == -ENOMEM)
+			rc = wait_memory(sk, timeo);
+	}
+	return rc;
+}
+
+/*
+ * Sending stops in mid-record. Application data goes out as far as it has
+ * come; a record of another type is dropped whole, since half an alert or
+ * handshake message must not be seen. Returns how many bytes of this call,
+ * at most @n, went with it.
+ */
+static size_t stop_record(struct sock *sk, struct linetls_ctx *ctx,
+			  struct page_frag *pfrag, size_t n, int flags)
+{
+	if (!is_open(ctx))
+		return 0;
+	if (ctx->open.type != LINETLS_TYPE_DATA || !payload_len(ctx)) {
+		linetls_record_clear(&ctx->open);
+		return n;
+	}
+	if (!(flags & MSG_MORE) && !close_record(sk, ctx, pfrag))
+		push(sk, ctx, flags | MSG_DONTWAIT);
+	return 0;
+}
+
+/*
  * Build and push records of @type from @iter. Returns the number of bytes
- * taken, or a negative errno if none was.
- *
- * An error inside a record of application data closes the record over what it
- * holds; one of another type is dropped whole, since half an alert or
- * handshake message must not be seen. The socket lock is released while the
- * sender waits.
+ * taken, or a negative errno if none was. The socket lock is released while
+ * the sender waits.
  */
 static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 		     struct iov_iter *iter, size_t size, int flags, u8 type)
 {
 	struct page_frag *pfrag = sk_page_frag(sk);
 	long timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
-	bool last = false;
 	size_t left = size, in_record = 0;
 	int rc;
 
 	if (sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN))
 		return sk_stream_error(sk, flags, -EPIPE);
-	rc = push(sk, ctx, flags);
+	rc = push(sk, ctx, flags) ?: check_stream(sk, ctx);
 	if (rc)
 		return rc;
+	if (unlikely(linetls_route_changed(sk, ctx)))
+		linetls_rebind(sk, ctx);
 
-	while (!last) {
-		size_t n;
-
+	for (;;) {
 		rc = open_record(sk, ctx, pfrag, type);
 		if (rc) {
 			rc = wait_memory(sk, &timeo);
 			if (!rc)
 				continue;
-			goto stop;
-		}
-		n = min_t(size_t, left, TLS_MAX_PAYLOAD_SIZE -
-			  payload_len(ctx, ctx->open));
-		n = min_t(size_t, n, pfrag->size - pfrag->offset);
-		if (n && copy_from_iter(page_address(pfrag->page) +
-					pfrag->offset, n, iter) != n) {
-			rc = -EFAULT;
-			goto stop;
-		}
-		if (n)
-			append(ctx->open, pfrag, n);
-		left -= n;
-		in_record += n;
-
-		last = !left;
-		if (last && (flags & MSG_MORE) && !is_full(ctx, ctx->open))
-			break;
-		if (!last && !is_full(ctx, ctx->open))
-			continue;
-close:
-		rc = close_record(sk, ctx, pfrag);
-		if (rc) {
-			rc = wait_memory(sk, &timeo);
-			if (!rc)
-				goto close;
 			break;
 		}
-		in_record = 0;
-		rc = push(sk, ctx, last ? flags : flags | MSG_MORE);
+		rc = copy_some(ctx, pfrag, iter, left);
+		if (rc < 0)
+			break;
+		left -= rc;
+		in_record += rc;
+		rc = 0;
+		if (!is_full(ctx) && (left || (flags & MSG_MORE))) {
+			if (left)
+				continue;
+			return size;
+		}
+		rc = close_wait(sk, ctx, pfrag, &timeo);
 		if (rc)
 			break;
-		continue;
-stop:
-		/* Nothing more fits; what is in the record goes out. */
-		if (!ctx->open)
+		in_record = 0;
+		rc = push(sk, ctx, left ? flags | MSG_MORE : flags);
+		if (rc || !left)
 			break;
-		if (type != LINETLS_TYPE_DATA ||
-		    !payload_len(ctx, ctx->open)) {
-			left += in_record;
-			drop_open(ctx);
-			break;
-		}
-		if (flags & MSG_MORE)
-			break;
-		if (!close_record(sk, ctx, pfrag))
-			push(sk, ctx, flags | MSG_DONTWAIT);
-		break;
 	}
-	if (size - left)
+	if (rc)
+		left += stop_record(sk, ctx, pfrag, in_record, flags);
+	if (size != left)
 		return size - left;
-	return rc;
+	return rc == -EPIPE ? sk_stream_error(sk, flags, rc) : rc;
 }
 
 /* Close and push the open record, if there is one. Socket lock held. */
@@ -277,34 +403,63 @@ static int flush_open(struct sock *sk, struct linetls_ctx *ctx, int flags)
 {
 	struct iov_iter iter;
 
-	if (!ctx->open)
+	if (!is_open(ctx))
 		return push(sk, ctx, flags);
 	iov_iter_kvec(&iter, ITER_SOURCE, NULL, 0, 0);
-	return send_data(sk, ctx, &iter, 0, flags & ~MSG_MORE, ctx->open->type);
+	return send_data(sk, ctx, &iter, 0, flags & ~MSG_MORE, ctx->open.type);
+}
+
+/**
+ * linetls_close_open - the open record, if there is one, gets its number
+ *
+ * Before the keys change. Context: socket lock held. Returns 0 or a negative
+ * errno; whether TCP has taken the record does not matter.
+ */
+int linetls_close_open(struct sock *sk)
+{
+	struct linetls_ctx *ctx = linetls_ctx(sk);
+	int rc;
+
+	if (ctx->pushing || sk->sk_write_pending)
+		return -EBUSY;
+	if (!is_open(ctx))
+		return 0;
+	/* One closed record at a time can wait for TCP. */
+	rc = push(sk, ctx, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (rc)
+		return rc;
+	rc = close_record(sk, ctx, sk_page_frag(sk));
+	if (!rc)
+		push(sk, ctx, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return rc;
+}
+
+/* TCP would refuse, and whoever asks next would miss the socket's error. */
+static bool is_ended(const struct sock *sk)
+{
+	return sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN);
 }
 
 /**
  * linetls_flush - everything accepted so far goes to TCP, whatever its limits
  *
- * Before a FIN, after which nothing could follow. Context: socket lock held;
- * does not sleep for memory. Returns 0, or a negative errno if something had
- * to stay behind.
+ * Before a FIN, after which nothing could follow. A record of another type
+ * than application data that is still open is half of something: it is
+ * dropped. Context: socket lock held; does not sleep for memory.
  */
-int linetls_flush(struct sock *sk, int flags)
+void linetls_flush(struct sock *sk)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 	int sndbuf = sk->sk_sndbuf;
-	int rc;
 
-	/* A sender sleeps in TCP and goes on, or fails, when it wakes up. */
-	if (ctx->pushing)
-		return -EBUSY;
-	if (!ctx->open && !ctx->push)
-		return 0;
+	/* A sender sleeps amid a record, and fails when it wakes up. */
+	if (ctx->pushing || is_ended(sk))
+		return;
+	if (is_open(ctx) && ctx->open.type != LINETLS_TYPE_DATA)
+		linetls_record_clear(&ctx->open);
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX);
-	rc = flush_open(sk, ctx, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+	flush_open(sk, ctx, MSG_DONTWAIT | MSG_NOSIGNAL);
 	WRITE_ONCE(sk->sk_sndbuf, sndbuf);
-	return ctx->open || ctx->push ? (rc ?: -ENOMEM) : 0;
 }
 
 /* TLS_SET_RECORD_TYPE, as in Documentation/networking/tls.rst. */
@@ -395,9 +550,27 @@ void linetls_splice_eof(struct socket *sock)
 
 	mutex_lock(&ctx->tls.tx_lock);
 	lock_sock(sk);
-	flush_open(sk, ctx, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (!is_ended(sk))
+		flush_open(sk, ctx, MSG_NOSIGNAL | MSG_DONTWAIT);
 	release_sock(sk);
 	mutex_unlock(&ctx->tls.tx_lock);
+}
+
+static void push_atomic(struct sock *sk, struct linetls_ctx *ctx)
+{
+	gfp_t allocation = sk->sk_allocation;
+#ifdef HAVE_SK_USE_TASK_FRAG
+	bool task_frag = sk->sk_use_task_frag;
+
+	/* The task that is interrupted is none of ours. */
+	sk->sk_use_task_frag = false;
+#endif
+	sk->sk_allocation = GFP_ATOMIC;
+	push(sk, ctx, MSG_DONTWAIT | MSG_NOSIGNAL);
+#ifdef HAVE_SK_USE_TASK_FRAG
+	sk->sk_use_task_frag = task_frag;
+#endif
+	sk->sk_allocation = allocation;
 }
 
 /*
@@ -409,12 +582,10 @@ void linetls_write_space(struct sock *sk)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 
-	if (ctx->push && !ctx->pushing) {
-		gfp_t allocation = sk->sk_allocation;
-
-		sk->sk_allocation = GFP_ATOMIC;
-		push(sk, ctx, MSG_DONTWAIT | MSG_NOSIGNAL);
-		sk->sk_allocation = allocation;
-	}
+	if (ctx->push && !ctx->pushing && !is_ended(sk))
+		push_atomic(sk, ctx);
 	ctx->tls.sk_write_space(sk);
+	/* No memory: ask to be called again, which the above has undone. */
+	if (ctx->push && sk->sk_socket)
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 }
