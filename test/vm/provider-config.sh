@@ -3,7 +3,7 @@
 #
 # A key or value of the provider's section that is not known keeps the
 # provider from loading, and the message names both. The program goes on.
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source-path=SCRIPTDIR disable=SC2119
 . "${LINETLS_SRC:?}/test/vm/lib.sh"
 . "$LINETLS_SRC/test/vm/lib-provider.sh"
 
@@ -30,7 +30,7 @@ refuses() {
 
 providers "$example"
 grep -q 'name: linetls' "$work/list" || fail "not loaded: $(cat "$work/list")"
-is_eq "$(grep -c 'linetls\[' "$work/list" || :)" 0 "messages of a good file"
+is_eq "$(count 'linetls\[' "$work/list")" 0 "messages of a good file"
 
 refuses 'offlaod = require'
 refuses 'Offload = require'
@@ -45,5 +45,5 @@ topology plain
 make_site
 start_nginx "$work/bad.cnf"
 download_all 1.3 TLS_AES_128_GCM_SHA256 "https://$SRV4:$NGINX_PORT"
-is_eq "$(grep -c '"device = eth0"' "$work/nginx.log")" 1 "messages of nginx"
+is_eq "$(count '"device = eth0"' "$work/nginx.log")" 1 "messages of nginx"
 stop nginx

@@ -3,7 +3,7 @@
 #
 # Where linetls.ko is not loaded but tls.ko is, the provider gives the keys to
 # that one: unmodified nginx and s_server, clients of two implementations.
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source-path=SCRIPTDIR disable=SC2119
 . "${LINETLS_SRC:?}/test/vm/lib.sh"
 . "$LINETLS_SRC/test/vm/lib-provider.sh"
 
@@ -13,10 +13,11 @@ echo 'blacklist linetls' >/etc/modprobe.d/no-linetls.conf
 topology plain
 make_site
 
-ciphers_12="ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384
-    ECDHE-ECDSA-CHACHA20-POLY1305"
-ciphers_13="TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384
-    TLS_CHACHA20_POLY1305_SHA256"
+ciphers_12=(ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384
+    ECDHE-ECDSA-CHACHA20-POLY1305)
+ciphers_13=(TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384
+    TLS_CHACHA20_POLY1305_SHA256)
+declare -A first=([1.2]=${ciphers_12[0]} [1.3]=${ciphers_13[0]})
 
 # offloads CONNECTIONS CMD...: CMD makes that many, all handed to the kernel.
 offloads() {
@@ -33,19 +34,18 @@ all_released() {
 
 capture_start wire
 start_nginx
-for cipher in $ciphers_12; do
+for cipher in "${ciphers_12[@]}"; do
     offloads 1 download_all 1.2 "$cipher" "https://$SRV4:$NGINX_PORT"
 done
-for cipher in $ciphers_13; do
+for cipher in "${ciphers_13[@]}"; do
     offloads 1 download_all 1.3 "$cipher" "https://$SRV4:$NGINX_PORT"
 done
 say "nginx: curl, 2 versions, 3 ciphers, ${#FILES[@]} files: equal"
 
 for version in 1.2 1.3; do
-    offloads 1 download_all $version "$(set -- $ciphers_12
-        [ $version = 1.2 ] || set -- $ciphers_13
-        echo "$1")" "https://$SRV4:$NGINX_PORT/proxied"
-    offloads 1 gnutls_download $version AES-128-GCM $NGINX_PORT 200000
+    offloads 1 download_all $version "${first[$version]}" \
+        "https://$SRV4:$NGINX_PORT/proxied"
+    offloads 1 gnutls_download $version AES-128-GCM $NGINX_PORT 16384
     offloads 1 gnutls_download $version AES-256-GCM $NGINX_PORT 16385
 done
 say "nginx: proxied; gnutls-cli, close_notify seen"
@@ -54,10 +54,10 @@ say "nginx: proxied; gnutls-cli, close_notify seen"
 trace=/sys/kernel/tracing
 echo 1 >$trace/events/syscalls/sys_enter_sendfile64/enable
 offloads 1 curl_tls 1.3 TLS_AES_128_GCM_SHA256 -o "$work/got" \
-    "https://$SRV4:$NGINX_PORT/10485760"
+    "https://$SRV4:$NGINX_PORT/$BIG"
 echo 0 >$trace/events/syscalls/sys_enter_sendfile64/enable
-cmp "$work/got" "$work/html/10485760"
-is_gt "$(grep -c '^ *nginx-' $trace/trace)" 0 "sendfile() calls of nginx"
+cmp "$work/got" "$work/html/$BIG"
+is_gt "$(count '^ *nginx-' $trace/trace)" 0 "sendfile() calls of nginx"
 wait_for all_released
 is_eq "$(debug_lines nginx 'offloaded by tls')" "$(tls_stat TlsTxSw)" \
     "connections in the debug output"
@@ -69,13 +69,11 @@ for mode in -sendfile ''; do
     # shellcheck disable=SC2086
     start_s_server $mode
     for version in 1.2 1.3; do
-        offloads 1 curl_tls $version \
-            "$([ $version = 1.2 ] && echo ECDHE-ECDSA-AES128-GCM-SHA256 ||
-                echo TLS_AES_128_GCM_SHA256)" \
-            -o "$work/got" "https://$SRV4:$S_SERVER_PORT/10485760"
-        cmp "$work/got" "$work/html/10485760"
+        offloads 1 curl_tls $version "${first[$version]}" \
+            -o "$work/got" "https://$SRV4:$S_SERVER_PORT/1048576"
+        cmp "$work/got" "$work/html/1048576"
     done
-    is_eq "$(grep -c 'KTLS SENDFILE .* OK' "$work/s_server.log")" \
+    is_eq "$(count 'KTLS SENDFILE .* OK' "$work/s_server.log")" \
         "$([ -z "$mode" ] && echo 0 || echo 2)" "files by SSL_sendfile()"
     stop s_server
 done
@@ -84,9 +82,10 @@ say "s_server: -WWW with and without -sendfile: equal"
 # The provider on the client's side: it sends, s_server without it receives.
 make_payload $((32 * 65536)) "$work/html/lines"
 for version in 2 3; do
-    background sink srv env LINETLS_DEBUG=0 openssl s_server -quiet \
-        -naccept 1 -accept $S_SERVER_PORT \
-        -cert "$work/cert.pem" -key "$work/key.pem"
+    # An s_server whose input ends is an s_server that ends.
+    background sink srv env LINETLS_DEBUG=0 bash -c "exec openssl s_server \
+        -quiet -naccept 1 -accept $S_SERVER_PORT \
+        -cert '$work/cert.pem' -key '$work/key.pem' <&$lib_never"
     wait_for listening $S_SERVER_PORT
     cli "${with_provider[@]}" openssl s_client -quiet -no_ign_eof \
         -tls1_$version -connect "$SRV4:$S_SERVER_PORT" \

@@ -3,7 +3,7 @@
 #
 # Where the kernel has neither linetls nor tls, connections are what they are
 # without the provider: except under offload = require, where they fail.
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source-path=SCRIPTDIR disable=SC2119
 . "${LINETLS_SRC:?}/test/vm/lib.sh"
 . "$LINETLS_SRC/test/vm/lib-provider.sh"
 
@@ -30,8 +30,8 @@ stop nginx
 
 start_s_server -sendfile
 curl_tls 1.3 TLS_AES_128_GCM_SHA256 -o "$work/got" \
-    "https://$SRV4:$S_SERVER_PORT/10485760"
-cmp "$work/got" "$work/html/10485760"
+    "https://$SRV4:$S_SERVER_PORT/1048576"
+cmp "$work/got" "$work/html/1048576"
 stop s_server
 
 sed 's/^offload = .*/offload = off/' "$LINETLS_SRC/examples/openssl.cnf" \
@@ -49,6 +49,6 @@ for version in 1.2 1.3; do
         echo TLS_AES_128_GCM_SHA256 || echo ECDHE-ECDSA-AES128-GCM-SHA256)" \
         -o "$work/got" "https://$SRV4:$NGINX_PORT/16385"
 done
-is_gt "$(grep -c 'offload = require' "$work/error.log")" 0 \
+is_gt "$(count 'offload = require' "$work/error.log")" 0 \
     "errors that say why, in nginx's log"
 stop nginx
