@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# where: host
+#
+# What the guest's script says is what the runner says, and what the script
+# does not say is found out: a dirty kernel log, a panic, a hang.
+set -eu
+
+run=${LINETLS_SRC:?}/test/vm/run
+dir=$(mktemp -d)
+pid=
+trap '[ -z "$pid" ] || kill "$pid"; rm -rf "$dir"' EXIT
+trap 'exit 143' INT TERM
+
+# expect STATUS PATTERN SCRIPT [OPTIONS]
+expect() {
+    local want=$1 pattern=$2 status=0
+    printf '#!/bin/sh\n%s\n' "$3" >"$dir/script"
+    chmod 755 "$dir/script"
+    shift 3
+    "$run" -k "${LINETLS_KERNEL:?}" --log "$dir/kernel" "$@" \
+        "$dir/script" 'an argument' >"$dir/out" 2>&1 &
+    pid=$!
+    wait "$pid" || status=$?
+    pid=
+    [ "$status" -eq "$want" ] && grep -q -- "$pattern" "$dir/out" || {
+        echo "FAIL: status $status, should be $want with '$pattern':"
+        cat "$dir/out"
+        exit 1
+    }
+    echo "$want: $pattern"
+}
+
+expect 0 '^an argument, to the guest$' '
+    [ "$(uname -r | cut -d . -f 1-2)" = "$LINETLS_KERNEL" ] || exit 1
+    [ "$(stat -f -c %T /mnt/scratch)" = ext2/ext3 ] || exit 1
+    modprobe tls && [ -d /sys/module/tls ] || exit 1
+    echo "from the guest" >"$LINETLS_OUT/file"
+    echo "$1, to the guest"' --out "$dir/host"
+grep -qx 'from the guest' "$dir/host/file" || { echo "FAIL: no file"; exit 1; }
+expect 3 'exit status 3' 'echo last words >&2; sleep 1000 & exit 3'
+expect 99 'WARNING: on purpose' 'echo WARNING: on purpose >/dev/kmsg'
+expect 99 'Kernel panic' 'echo c >/proc/sysrq-trigger'
+expect 98 'without a verdict' 'echo b >/proc/sysrq-trigger; sleep 60'
+expect 124 'no end after 40 s' 'sleep 1000' --timeout 40
