@@ -76,16 +76,14 @@ lose() {
     is_eq "$(ulp_stat "$counter")" $((before + 1)) "$counter, $how"
     is_eq "$(ulp_stat LinetlsCurrTxDevice)" 0 "on the device, $how"
     is_eq "$(ulp_stat LinetlsCurrTxSw)" 1 "in software, $how"
-    # The device comes back in the connection's life, which stays as it is.
-    device_back
-    wait_growth LinetlsSoftwarePackets 10
     touch "$work/enough"
     pair_done in out
     is_eq "$(status_of out path)" 0 "path, $how"
     is_eq "$(status_of out reason)" "$reason" "reason, $how"
     is_eq "$(status_of out ifindex)" 0 "ifindex, $how"
     wait_idle
-    # And takes the next one.
+    # The device comes back and takes the next one.
+    device_back
     transfer 1.2 256 50000
     is_eq "$(status_of out path)" 1 "path of the next connection, $how"
     wait_idle
@@ -102,6 +100,17 @@ lose device_down 4 LinetlsReasonDeviceDown
 lose feature_off 7 LinetlsReasonFeatureOff
 lose device_deleted 4 LinetlsReasonDeviceDown
 lose module_removed 4 LinetlsReasonDeviceDown
+
+say "the device comes back in the life of a connection"
+start
+device_down
+wait_growth LinetlsSoftwarePackets 10
+device_back
+wait_growth LinetlsDevicePackets 10
+touch "$work/enough"
+pair_done in out
+is_eq "$(status_of out path)" 1 "path after the device came back"
+wait_idle
 
 say "a connection that requires the device ends with it"
 start -m 2

@@ -199,6 +199,7 @@ static int keys_cipher(struct pair *p, const char *ulp, long arg)
 
 static int keys_twice(struct pair *p, const char *ulp, long arg)
 {
+    version = arg == 12 ? "1.2" : "1.3";
     set_ulp(p->fd, ulp);
     p->has_keys = !give_keys(p->fd);
     return give_keys(p->fd);
@@ -398,7 +399,8 @@ static int send_empty_alert(struct pair *p, const char *ulp, long arg)
 
 #define RX "reception stays with the application"
 #define KEYS "keys do not leave the kernel"
-#define CIPHERS "the engine has AES-GCM only"
+#define CIPHERS "not a cipher of the engine"
+#define REKEY "a key update, which tls of these kernels lacks"
 #define OLD "6.1's tls refuses MSG_EOR in any combination"
 
 static const struct refusal refusals[] = {
@@ -436,9 +438,11 @@ static const struct refusal refusals[] = {
     {"cipher 0", keys_cipher, 0, EINVAL, NULL},
     {"cipher 50", keys_cipher, 50, EINVAL, NULL},
     {"cipher 0xffff", keys_cipher, 0xffff, EINVAL, NULL},
-    {"AES-CCM", keys_cipher, TLS_CIPHER_AES_CCM_128, EINVAL, CIPHERS},
-    {"ChaCha20", keys_cipher, TLS_CIPHER_CHACHA20_POLY1305, EINVAL, CIPHERS},
-    {"keys again", keys_twice, 0, EBUSY, NULL},
+    {"AES-CCM", keys_cipher, TLS_CIPHER_AES_CCM_128, 0, NULL},
+    {"ChaCha20", keys_cipher, TLS_CIPHER_CHACHA20_POLY1305, 0, NULL},
+    {"SM4-GCM", keys_cipher, TLS_CIPHER_SM4_GCM, EINVAL, CIPHERS},
+    {"keys again, TLS 1.2", keys_twice, 12, EBUSY, NULL},
+    {"keys again, TLS 1.3", keys_twice, 13, 0, REKEY},
     {"NULL after keys", keys_twice_null, 0, EINVAL, NULL},
     {"keys after the peer's end", keys_after_peer_closed, false, 0, NULL},
     {"keys after the peer's reset", keys_after_peer_closed, true, 0, NULL},
@@ -538,9 +542,11 @@ static void check_usable(const struct refusal *r, const char *ulp,
 static void run(const struct refusal *r, const char *ulp)
 {
     struct pair p = make_pair();
-    int rc = r->run(&p, ulp, r->arg);
     char what[128];
+    int rc;
 
+    version = "1.3";
+    rc = r->run(&p, ulp, r->arg);
     if (rc != r->want) {
         snprintf(what, sizeof(what), "%s, not %s", strerrorname_np(rc) ?: "0",
                  r->want ? strerrorname_np(r->want) : "0");
