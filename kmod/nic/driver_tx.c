@@ -206,10 +206,16 @@ static struct nic_tx *nic_tx_of(const struct nic *nic, const struct sock *sk)
 	return READ_ONCE(*nic_driver_state(ctx));
 }
 
+/* TCP keeps plaintext of records in fragments, whoever copies it does not. */
+static bool nic_is_copied(const struct sk_buff *skb, u32 header)
+{
+	return skb_headlen(skb) != header;
+}
+
 /*
- * The kernel's ULP "tls" encrypts in software what goes to another device than
- * that of the context, and leaves the mark on the packet. It has checked this
- * packet against this device: if the context is not ours, it is ciphertext.
+ * The kernel's ULP "tls" leaves the mark on what it encrypts in software, for
+ * another device than that of the context, into linear memory. Plaintext that
+ * waited in a queue while the context went away is in fragments still.
  */
 static bool nic_is_tls_fallback(const struct nic *nic, const struct sock *sk)
 {
@@ -323,14 +329,19 @@ static enum nic_verdict nic_judge(struct nic *nic, struct sk_buff *skb,
 	header = skb_tcp_all_headers(skb);
 	len = skb->len - header;
 	tx = nic_tx_of(nic, skb->sk);
-	if (!len || (!tx && nic_is_tls_fallback(nic, skb->sk))) {
+	if (!len || (!tx && nic_is_copied(skb, header) &&
+		     nic_is_tls_fallback(nic, skb->sk))) {
 		skb->decrypted = 0;
 		return NIC_FORWARD;
 	}
 	if (!tx)
 		return nic_drop(nic, NIC_TLS_DROP_NO_CTX);
-	if (skb_headlen(skb) < header)
-		return nic_drop(nic, NIC_TLS_DROP_BAD_PACKET);
+	/*
+	 * Encrypted already, perhaps: by "tls", for a device above this one.
+	 * The same key stream twice would be plaintext.
+	 */
+	if (nic_is_copied(skb, header))
+		return nic_drop(nic, NIC_TLS_DROP_COPIED);
 
 	verdict = nic_sync_context(nic, tx, ntohl(tcp_hdr(skb)->seq), len,
 				   slots);

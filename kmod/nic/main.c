@@ -153,6 +153,14 @@ static int nic_get_iflink(const struct net_device *dev)
 	return nic->lower->ifindex;
 }
 
+/* Without scatter-gather every packet comes as a copy, see nic_is_copied(). */
+static netdev_features_t nic_fix_features(struct net_device *dev,
+					  netdev_features_t features)
+{
+	return features & NETIF_F_SG ? features :
+				       features & ~NETIF_F_HW_TLS_TX;
+}
+
 static const struct net_device_ops nic_netdev_ops = {
 	.ndo_init = nic_init,
 	.ndo_open = nic_open,
@@ -165,6 +173,7 @@ static const struct net_device_ops nic_netdev_ops = {
 	.ndo_get_stats64 = nic_get_stats64,
 	.ndo_get_iflink = nic_get_iflink,
 	.ndo_features_check = passthru_features_check,
+	.ndo_fix_features = nic_fix_features,
 };
 
 static void nic_setup(struct net_device *dev)

@@ -21,8 +21,8 @@ static const char nic_stat_names[][ETH_GSTRING_LEN] = {
 	/* The stream is not one of records, or was not since the last resync */
 	[NIC_TLS_DROP_DEAD] = "tx_tls_drop_dead",
 	[NIC_TLS_DROP_NO_MEM] = "tx_tls_drop_no_mem",
-	/* Headers not where the driver can read them */
-	[NIC_TLS_DROP_BAD_PACKET] = "tx_tls_drop_bad_packet",
+	/* Payload not where TCP put it: copied, and changed, perhaps */
+	[NIC_TLS_DROP_COPIED] = "tx_tls_drop_copied",
 	/* Resync flows done, and the bytes fed to the device by them */
 	[NIC_TLS_RESYNC] = "tx_tls_resync",
 	[NIC_TLS_RESYNC_BYTES] = "tx_tls_resync_bytes",
@@ -37,7 +37,7 @@ static const char nic_stat_names[][ETH_GSTRING_LEN] = {
 static const enum nic_stat nic_drop_stats[] = {
 	NIC_TLS_DROP_NO_SYNC_DATA, NIC_TLS_DROP_BYPASS_REQ,
 	NIC_TLS_DROP_NO_CTX, NIC_TLS_DROP_DEAD, NIC_TLS_DROP_NO_MEM,
-	NIC_TLS_DROP_BAD_PACKET, NIC_TX_LOWER_DROP,
+	NIC_TLS_DROP_COPIED, NIC_TX_LOWER_DROP,
 };
 
 void nic_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
