@@ -79,6 +79,7 @@ enum linetls_tx_reason {
 	LINETLS_REASON_REFUSED = 5,	/* the driver's tls_dev_add failed */
 	LINETLS_REASON_DRIVER = 6,	/* not known to go by skb->decrypted */
 	LINETLS_REASON_FEATURE_OFF = 7,	/* tls-hw-tx-offload was switched off */
+	LINETLS_REASON_WRAPPED = 8,	/* IPsec or a tunnel on the route */
 };
 
 struct linetls_tx_status {

@@ -43,15 +43,21 @@ static bool goes_by_mark(const struct net_device *dev)
 	       !strcmp(dev->rtnl_link_ops->kind, "linetls_nic");
 }
 
-/* The device that the socket's packets leave by, held; NULL: no route. */
-static struct net_device *route_device(struct sock *sk)
+/*
+ * The device that the socket's packets leave by, held; or NULL and the
+ * enum linetls_tx_reason why there is none.
+ */
+static struct net_device *route_device(struct sock *sk, u8 *reason)
 {
 	struct net_device *dev = NULL;
 	struct dst_entry *dst;
 
+	*reason = LINETLS_REASON_NO_ROUTE;
 	rcu_read_lock();
 	dst = __sk_dst_get(sk);
-	if (dst && READ_ONCE(dst->dev)) {
+	if (dst && linetls_is_wrapped(dst)) {
+		*reason = LINETLS_REASON_WRAPPED;
+	} else if (dst && READ_ONCE(dst->dev)) {
 		dev = netdev_sk_get_lowest_dev(READ_ONCE(dst->dev), sk);
 		dev_hold(dev);
 	}
@@ -178,10 +184,10 @@ static void note_route(struct linetls_ctx *ctx, struct sock *sk)
 static void bind(struct sock *sk, struct linetls_ctx *ctx)
 {
 	struct net_device *dev;
-	u8 reason = LINETLS_REASON_NO_ROUTE;
+	u8 reason;
 
 	note_route(ctx, sk);
-	dev = route_device(sk);
+	dev = route_device(sk, &reason);
 	down_read(&linetls_dev_lock);
 	leave_device(ctx);
 	if (dev)
@@ -235,11 +241,12 @@ void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx)
 {
 	struct net_device *dev;
 	bool same, capable;
+	u8 reason;
 
 	if (ctx->push || !__sk_dst_get(sk))
 		return;
 	note_route(ctx, sk);
-	dev = route_device(sk);
+	dev = route_device(sk, &reason);
 	if (!dev)
 		return;
 	same = rcu_access_pointer(ctx->tls.netdev) == dev;

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The edge: what happens to a packet when it is about to enter a device.
+ * The edge: where plaintext ends.
  *
- * The core calls linetls_validate_xmit() for each packet of the socket and
- * each device on its way (sk_validate_xmit_skb()). skb->decrypted says that
- * the payload is plaintext of records; TCP sets it from
- * MSG_SENDPAGE_DECRYPTED, and the core drops such a packet where it has lost
- * its socket. Such a packet goes on as it is only into the device that has
- * the connection's keys. For any other device the payload is encrypted here,
- * into pages of the packet's own, and the mark is cleared: what follows sees
- * ciphertext. What can't be encrypted is dropped, counted, and sent again by
- * TCP.
+ * skb->decrypted says that a packet's payload is plaintext of records; TCP
+ * sets it from MSG_SENDPAGE_DECRYPTED. Such a packet goes on as it is only
+ * into the device that has the connection's keys. For any other its payload
+ * is encrypted here, into pages of the packet's own, and the mark is cleared:
+ * what follows sees ciphertext. What can't be encrypted is dropped, counted,
+ * and sent again by TCP.
+ *
+ * There are two places. linetls_queue_xmit() stands between TCP and IP, and
+ * encrypts at once what its route leads elsewhere: queues, IPsec, tunnels and
+ * fragmentation have nothing to do with the mark then, and some of them lose
+ * the packet's socket. linetls_validate_xmit() is called by the core for each
+ * packet and each device on its way (sk_validate_xmit_skb()), and catches what
+ * has been rerouted. A marked packet without its socket is dropped by the
+ * core.
  */
 #include <linux/netdevice.h>
 #include <net/ip6_checksum.h>
@@ -318,8 +323,8 @@ static void take_ownership(struct sk_buff *nskb, struct sk_buff *skb)
 		refcount_add(delta, &sk->sk_wmem_alloc);
 }
 
+/* Returns the packet to send instead, or NULL: dropped and counted. */
 static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
-				      const struct net_device *dev,
 				      struct sk_buff *skb,
 				      const struct edge_packet *pkt)
 {
@@ -327,7 +332,7 @@ static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
 	int err;
 
 	err = nskb ? encrypt_payload(ctx, pkt, nskb) : -ENOMEM;
-	trace_linetls_software(skb->sk, dev, pkt->seq, pkt->payload_len, err);
+	trace_linetls_software(skb->sk, pkt->seq, pkt->payload_len, err);
 	if (err) {
 		kfree_skb(nskb);
 		return drop(ctx, skb, drop_reason(err));
@@ -345,6 +350,60 @@ static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
 	ctx->count.software_bytes += pkt->payload_len;
 	spin_unlock(&ctx->offload->lock);
 	return nskb;
+}
+
+/*
+ * Does the route lead straight to the bound device? A bond hands the packet
+ * to the core again, for the real device.
+ */
+static bool leads_to_device(struct sock *sk, const struct linetls_ctx *ctx)
+{
+	const struct net_device *bound = rcu_dereference(ctx->tls.netdev);
+	const struct dst_entry *dst = __sk_dst_get(sk);
+	const struct net_device *dev;
+
+	if (!bound)
+		return false;
+	/* IP will look for a route, and the other place for the device. */
+	if (!dst)
+		return true;
+	dev = READ_ONCE(dst->dev);
+	return (dev == bound || netif_is_bond_master(dev)) &&
+	       !linetls_is_wrapped(dst);
+}
+
+/**
+ * linetls_queue_xmit - icsk_af_ops->queue_xmit of a socket with TLS_TX
+ *
+ * Context: from TCP, socket lock held or bh_lock_sock(); @skb has a TCP header
+ * and the socket, no IP header. Returns what IP's own would.
+ */
+int linetls_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl)
+{
+	struct linetls_ctx *ctx = linetls_ctx(sk);
+	struct edge_packet pkt;
+
+	rcu_read_lock();
+	if (!skb_is_decrypted(skb) || leads_to_device(sk, ctx))
+		goto out;
+	pkt.payload_off = tcp_hdrlen(skb);
+	pkt.payload_len = skb->len - pkt.payload_off;
+	pkt.seq = ntohl(tcp_hdr(skb)->seq);
+	if (unlikely(!pkt.payload_len))
+		goto out;
+	local_bh_disable();
+	if (unlikely(READ_ONCE(ctx->broken)))
+		skb = drop(ctx, skb, LINETLS_STAT_DROP_STREAM);
+	else
+		skb = encrypt_packet(ctx, skb, &pkt);
+	local_bh_enable();
+	if (!skb) {
+		rcu_read_unlock();
+		return NET_XMIT_DROP;
+	}
+out:
+	rcu_read_unlock();
+	return ctx->ip_ops->queue_xmit(sk, skb, fl);
 }
 
 /**
@@ -387,5 +446,5 @@ struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
 				 pkt.payload_len);
 		return skb;
 	}
-	return encrypt_packet(ctx, dev, skb, &pkt);
+	return encrypt_packet(ctx, skb, &pkt);
 }

@@ -15,6 +15,8 @@
 
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
+#include <net/dst.h>
+#include <net/inet_connection_sock.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 #include <net/tls.h>
@@ -152,6 +154,8 @@ struct linetls_count {
  * @counted:	they were told anything
  * @sk_gone:	the socket must not be looked at any more
  * @destruct:	the socket's own sk_destruct
+ * @ip_ops:	the socket's own icsk_af_ops
+ * @af_ops:	them, with our queue_xmit
  * @work:	the end of a context that had TLS_TX
  *
  * Lives until both the socket and a device event under way have dropped
@@ -188,6 +192,8 @@ struct linetls_ctx {
 	bool sk_gone;
 
 	void (*destruct)(struct sock *sk);
+	const struct inet_connection_sock_af_ops *ip_ops;
+	struct inet_connection_sock_af_ops af_ops;
 	struct work_struct work;
 	struct linetls_record open;
 };
@@ -253,8 +259,15 @@ int linetls_seal(const struct linetls_record *rec, u32 from, u32 to,
 		 struct sk_buff *skb, int skb_off);
 
 /* edge.c */
+int linetls_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl);
 struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
 				      struct sk_buff *skb);
+
+/* Does IP put something around what it sends by this route? */
+static inline bool linetls_is_wrapped(const struct dst_entry *dst)
+{
+	return dst_xfrm(dst) || dst->lwtstate;
+}
 
 /* device.c */
 int linetls_device_init(void);
@@ -305,7 +318,8 @@ static inline bool linetls_route_changed(struct sock *sk,
 	x(REASON_DEVICE_DOWN, "LinetlsReasonDeviceDown")		\
 	x(REASON_REFUSED, "LinetlsReasonRefused")			\
 	x(REASON_DRIVER, "LinetlsReasonDriver")				\
-	x(REASON_FEATURE_OFF, "LinetlsReasonFeatureOff")
+	x(REASON_FEATURE_OFF, "LinetlsReasonFeatureOff")		\
+	x(REASON_WRAPPED, "LinetlsReasonWrapped")
 
 enum linetls_stat {
 #define LINETLS_STAT_ENUM(id, name)	LINETLS_STAT_##id,

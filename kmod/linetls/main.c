@@ -94,6 +94,7 @@ static void linetls_sk_destruct(struct sock *sk)
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 
 	ctx->destruct(sk);
+	inet_csk(sk)->icsk_af_ops = ctx->ip_ops;
 	clean_acked_data_disable(inet_csk(sk));
 	linetls_record_clear(&ctx->open);
 	linetls_drop_push(ctx);
@@ -260,24 +261,15 @@ static void start_tx(struct sock *sk, struct linetls_ctx *ctx)
 	ctx->destruct = sk->sk_destruct;
 	/* Whoever sees it sees ctx->destruct. */
 	smp_store_release(&sk->sk_destruct, linetls_sk_destruct);
+	ctx->ip_ops = inet_csk(sk)->icsk_af_ops;
+	ctx->af_ops = *ctx->ip_ops;
+	ctx->af_ops.queue_xmit = linetls_queue_xmit;
+	inet_csk(sk)->icsk_af_ops = &ctx->af_ops;
 	WRITE_ONCE(sk->sk_socket->ops, &p->tx_ops);
 	/* Pairs with lockless reads of sk_prot in inet_sendmsg() and others. */
 	smp_store_release(&sk->sk_prot, &p->tx);
 	write_unlock_bh(&sk->sk_callback_lock);
 	linetls_count_start(ctx);
-}
-
-/* Where something stands between TCP and the device, TLS can't be last. */
-static bool route_is_wrapped(struct sock *sk)
-{
-	const struct dst_entry *dst;
-	bool wrapped;
-
-	rcu_read_lock();
-	dst = __sk_dst_get(sk);
-	wrapped = dst && (dst_xfrm(dst) || dst->lwtstate);
-	rcu_read_unlock();
-	return wrapped;
 }
 
 /*
@@ -308,7 +300,7 @@ static int check_socket(struct sock *sk)
 		return -EBUSY;
 	if (has_psock(sk))
 		return -EINVAL;
-	return route_is_wrapped(sk) || is_signed(sk) ? -EOPNOTSUPP : 0;
+	return is_signed(sk) ? -EOPNOTSUPP : 0;
 }
 
 /* The first TLS_TX. Consumes @key. */

@@ -53,26 +53,22 @@ TRACE_EVENT(linetls_release,
 
 /* A packet was encrypted in software, or could not be (err). */
 TRACE_EVENT(linetls_software,
-	TP_PROTO(const struct sock *sk, const struct net_device *dev, u32 seq,
-		 u32 len, int err),
-	TP_ARGS(sk, dev, seq, len, err),
+	TP_PROTO(const struct sock *sk, u32 seq, u32 len, int err),
+	TP_ARGS(sk, seq, len, err),
 	TP_STRUCT__entry(
 		__field(const void *, sk)
-		__field(int, ifindex)
 		__field(u32, seq)
 		__field(u32, len)
 		__field(int, err)
 	),
 	TP_fast_assign(
 		__entry->sk = sk;
-		__entry->ifindex = dev->ifindex;
 		__entry->seq = seq;
 		__entry->len = len;
 		__entry->err = err;
 	),
-	TP_printk("sk=%p ifindex=%d seq=%u len=%u err=%d",
-		  __entry->sk, __entry->ifindex, __entry->seq, __entry->len,
-		  __entry->err)
+	TP_printk("sk=%p seq=%u len=%u err=%d",
+		  __entry->sk, __entry->seq, __entry->len, __entry->err)
 );
 
 /* A connection went to a device (reason 0), or to software. */
