@@ -292,9 +292,6 @@ static bool is_signed(struct sock *sk)
 /* May this socket have keys at all? Returns 0 or a negative errno. */
 static int check_socket(struct sock *sk)
 {
-	/* As for any record: there is no stream to put it in. */
-	if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_CLOSE_WAIT)
-		return -ENOTCONN;
 	/* A sender sleeps in the middle of what it has to say. */
 	if (sk->sk_write_pending)
 		return -EBUSY;
