@@ -18,7 +18,7 @@ make_site() {
     [ -f "$LINETLS_PROVIDER_DIR/linetls.so" ] || fail "no linetls.so was built"
     make_cert
     mkdir -p "$work/html"
-    for size in "${FILES[@]}" $BIG; do
+    for size in $BIG "${FILES[@]}"; do
         make_payload "$size" "$work/html/$size"
     done
     cp "$LINETLS_SRC/examples/nginx.conf" "$work"

@@ -296,7 +296,8 @@ make_payload() {
     if [ ! -f "$master" ] || [ "$(stat -c %s "$master")" -lt "$size" ]; then
         lines=$((size / 32 + 1))
         [ "$lines" -ge 65536 ] || lines=65536
-        seq -f "$MARKER %017.0f" 1 "$lines" >"$master"
+        seq 10000000000000001 $((10000000000000000 + lines)) |
+            sed "s/^/$MARKER /" >"$master"
     fi
     head -c "$size" "$master" >"$file"
 }
