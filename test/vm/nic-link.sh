@@ -3,9 +3,9 @@
 #
 # Creating and deleting linetls_nic devices: what is refused and why, and what
 # follows from the lower device.
-set -eu
-# shellcheck source=test/vm/lib-nic.sh
-. "$(dirname "$0")/lib-nic.sh"
+# shellcheck source-path=SCRIPTDIR disable=SC2016,SC2119,SC2317
+. "${LINETLS_SRC:?}/test/vm/lib.sh"
+. "$LINETLS_SRC/test/vm/lib-nic.sh"
 
 # refused MESSAGE COMMAND...: fails, and it is said why
 refused() {
@@ -22,15 +22,15 @@ add() { ip -n srv link add "$@" type linetls_nic; }
 add_at() { ip -n srv link add link "$@" type linetls_nic; }
 mtu() { srv cat "/sys/class/net/$1/mtu"; }
 address() { srv cat "/sys/class/net/$1/address"; }
-has_flag() { ip -n srv link show dev "$1" | grep -q "[<,]$2[,>]"; }
+has_flag() { [[ $(ip -n srv link show dev "$1") =~ [\<,]$2[,\>] ]]; }
 lacks_flag() { ! has_flag "$@"; }
-feature() { srv ethtool -k tls0 | grep -q "^$1: $2"; }
+feature() { [[ $(srv ethtool -k tls0) == *"$1: $2"* ]]; }
 gone() { ! ip -n srv link show dev "$1"; }
 same_mtu() { [ "$(mtu tls0)" -eq "$1" ]; }
 same_address() { [ "$(address tls0)" = "$(address eth0)" ]; }
 
-nic_topology
-debugfs=/sys/kernel/debug/linetls_nic
+need ethtool nc
+topology
 
 check "no lower device" refused "a lower device is required" add tls1
 check "loopback" refused "the lower device is a loopback device" \
@@ -95,21 +95,25 @@ check "no other address" refused "Operation not supported" \
     ip -n srv link set tls0 address 02:00:00:00:00:01
 
 ip -n cli link set eth0 down
-check "no carrier without the lower one's" \
-    wait_for 5 lacks_flag tls0 LOWER_UP
+# no carrier without the lower one's
+wait_for -t 5 lacks_flag tls0 LOWER_UP
 ip -n cli link set eth0 up
-check "carrier with it" wait_for 5 has_flag tls0 LOWER_UP
+# carrier with it
+wait_for -t 5 has_flag tls0 LOWER_UP
 ip -n srv link set eth0 down
-check "no carrier when the lower one is down" \
-    wait_for 5 lacks_flag tls0 LOWER_UP
+# no carrier when the lower one is down
+wait_for -t 5 lacks_flag tls0 LOWER_UP
 ip -n srv link set tls0 down
 check "does not go up above one that is down" \
     refused "Network is down" ip -n srv link set tls0 up
 ip -n srv link set eth0 up
 check "goes up above one that is up" ip -n srv link set tls0 up
-check "traffic passes" eval 'srv nc -l -p 5000 >"$work/in" & sleep 0;
-    wait_for 10 eval "echo hello | cli nc -q 1 10.7.0.1 5000" &&
-    wait_for 5 grep -q hello "$work/in"'
+background nc srv nc -l -p 5000
+wait_for listening 5000
+echo hello >"$work/hello"
+check "traffic passes" cli nc -N $SRV4 5000 <"$work/hello"
+finish nc
+check "and arrives" cmp "$work/nc.log" "$work/hello"
 
 check "debugfs" test -e $debugfs/tls0/fail_add
 ip -n srv link set tls0 down
@@ -142,4 +146,3 @@ check "goes when the lower device moves away" gone tls0
 add_at veth4 name tls0
 check "the module unloads with devices" rmmod linetls_nic
 check "and takes them along" gone tls0
-exit "$failed"

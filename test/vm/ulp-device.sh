@@ -27,10 +27,10 @@ is_gt "$(capture_search device $PATTERN)" 1000 "plaintext on tls0"
 rm "$work/device.pcap"
 
 connections=$(ulp_stat LinetlsTxDevice)
-is_gt "$connections" 41 "connections on the device"
+is_gt "$connections" 26 "connections on the device"
 is_eq "$(nic_stat tx_tls_ctx)" "$connections" "contexts of the device"
 is_gt "$(ulp_stat LinetlsDevicePackets)" 500 "packets for the device"
-is_gt "$(ulp_stat LinetlsDeviceBytes)" 23000000 "bytes for the device"
+is_gt "$(ulp_stat LinetlsDeviceBytes)" 18000000 "bytes for the device"
 is_eq "$(nic_stat tx_tls_encrypted_bytes)" \
     "$(ulp_stat LinetlsDeviceBytes)" "bytes of the device and for it"
 is_eq "$(ulp_stat LinetlsSoftwarePackets)" 0 "packets in software"

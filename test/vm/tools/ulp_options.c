@@ -149,7 +149,7 @@ int main(void)
     struct pair p = make_pair();
     char byte;
 
-    check("mode without ULP", get_mode(p.fd), -ENOPROTOOPT);
+    check("mode without ULP", get_mode(p.fd), -EOPNOTSUPP);
     set_ulp(p.fd, "linetls");
     check("status before keys", get(p.fd, LINETLS_TX_STATUS, &byte, 8),
           -ENOTCONN);
