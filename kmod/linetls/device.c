@@ -161,9 +161,13 @@ static void set_reason(struct linetls_ctx *ctx, u8 reason)
 		linetls_stat_reason(ctx->net, reason);
 }
 
-/* No device where one is required: the connection must not go on. */
-static void fail_required(struct sock *sk)
+/*
+ * No device where one is required: the application sends nothing more. What it
+ * has sent goes on in software.
+ */
+static void fail_required(struct sock *sk, struct linetls_ctx *ctx)
 {
+	WRITE_ONCE(ctx->error, ENETDOWN);
 	WRITE_ONCE(sk->sk_err, ENETDOWN);
 	sk_error_report(sk);
 }
@@ -227,7 +231,7 @@ void linetls_bind_key(struct sock *sk, struct linetls_ctx *ctx)
 		return;
 	bind(sk, ctx);
 	if (ctx->reason && ctx->mode == LINETLS_TX_MODE_REQUIRE)
-		fail_required(sk);
+		fail_required(sk, ctx);
 }
 
 /**
@@ -260,7 +264,7 @@ void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx)
 			linetls_stat_inc(ctx->net, LINETLS_STAT_REOFFLOADS);
 	}
 	if (ctx->mode == LINETLS_TX_MODE_REQUIRE && (!capable || ctx->reason))
-		fail_required(sk);
+		fail_required(sk, ctx);
 }
 
 /* linetls_count_start - TLS_TX was done. Context: socket lock held. */
@@ -321,7 +325,7 @@ static void to_software(struct linetls_ctx *ctx, u8 reason)
 	set_reason(ctx, reason);
 	trace_linetls_bind(sk, 0, 0, reason);
 	if (ctx->mode == LINETLS_TX_MODE_REQUIRE)
-		fail_required(sk);
+		fail_required(sk, ctx);
 }
 
 /*

@@ -143,6 +143,7 @@ struct linetls_count {
  * @push_off:	bytes taken of that fragment
  * @pushing:	a sender is inside TCP, or asleep amid a record
  * @write_seq:	TCP's write_seq as we left it
+ * @error:	errno of every call that would send, 0: none
  * @broken:	somebody else has written to the stream: nothing more is sent
  * @tracker:	records sent and not acknowledged
  * @count:	for LINETLS_TX_STATUS
@@ -178,6 +179,7 @@ struct linetls_ctx {
 	u32 push_off;
 	bool pushing;
 	u32 write_seq;
+	int error;
 	bool broken;
 
 	struct linetls_tracker tracker;

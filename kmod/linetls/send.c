@@ -180,6 +180,15 @@ nomem:
 	return -ENOMEM;
 }
 
+/*
+ * TCP would refuse, and in doing so take the socket's error away, which is for
+ * a call that has nothing else to say.
+ */
+static bool is_ended(const struct sock *sk)
+{
+	return sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN);
+}
+
 static int wait_memory(struct sock *sk, long *timeo)
 {
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
@@ -248,7 +257,7 @@ static int push_some(struct sock *sk, struct linetls_ctx *ctx, int flags)
 	int rc;
 
 	while (ctx->push_frag < info->num_frags) {
-		rc = check_stream(sk, ctx);
+		rc = is_ended(sk) ? -EPIPE : check_stream(sk, ctx);
 		if (rc)
 			return rc;
 		fence_tail(sk);
@@ -283,8 +292,7 @@ static int push(struct sock *sk, struct linetls_ctx *ctx, int flags)
 		if (rc != -EAGAIN || !timeo)
 			break;
 		rc = wait_memory(sk, &timeo);
-		/* The socket's own error is TCP's to tell. */
-	} while (!rc || rc == -EPIPE);
+	} while (!rc);
 	ctx->pushing = false;
 	return rc;
 }
@@ -345,8 +353,8 @@ static size_t stop_record(struct sock *sk, struct linetls_ctx *ctx,
 
 /*
  * Build and push records of @type from @iter. Returns the number of bytes
- * taken, or a negative errno if none was. The socket lock is released while
- * the sender waits.
+ * taken, or a negative errno if none was: -EPIPE stands for whatever the
+ * socket's error is. The socket lock is released while the sender waits.
  */
 static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 		     struct iov_iter *iter, size_t size, int flags, u8 type)
@@ -356,8 +364,8 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 	size_t left = size, in_record = 0;
 	int rc;
 
-	if (sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN))
-		return sk_stream_error(sk, flags, -EPIPE);
+	if (is_ended(sk))
+		return -EPIPE;
 	rc = push(sk, ctx, flags) ?: check_stream(sk, ctx);
 	if (rc)
 		return rc;
@@ -393,9 +401,7 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 	}
 	if (rc)
 		left += stop_record(sk, ctx, pfrag, in_record, flags);
-	if (size != left)
-		return size - left;
-	return rc == -EPIPE ? sk_stream_error(sk, flags, rc) : rc;
+	return size != left ? size - left : rc;
 }
 
 /* Close and push the open record, if there is one. Socket lock held. */
@@ -432,12 +438,6 @@ int linetls_close_open(struct sock *sk)
 	if (!rc)
 		push(sk, ctx, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return rc;
-}
-
-/* TCP would refuse, and whoever asks next would miss the socket's error. */
-static bool is_ended(const struct sock *sk)
-{
-	return sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN);
 }
 
 /**
@@ -505,10 +505,14 @@ int linetls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	if (rc)
 		return rc;
 	lock_sock(sk);
+	if (unlikely(ctx->error)) {
+		rc = -ctx->error;
+		goto out;
+	}
 	if (unlikely(msg->msg_controllen)) {
 		rc = process_cmsg(sk, ctx, msg, &type);
 		if (rc)
-			goto out;
+			goto err;
 	}
 	if (!size && type == LINETLS_TYPE_DATA && !(flags & MSG_MORE))
 		rc = flush_open(sk, ctx, flags);
@@ -516,6 +520,9 @@ int linetls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		rc = send_data(sk, ctx, &msg->msg_iter, size, flags, type);
 	else
 		rc = type == LINETLS_TYPE_DATA ? 0 : -EINVAL;
+err:
+	if (rc == -EPIPE)
+		rc = sk_stream_error(sk, flags, rc);
 out:
 	release_sock(sk);
 	mutex_unlock(&ctx->tls.tx_lock);
