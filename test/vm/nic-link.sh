@@ -20,8 +20,11 @@ refused() {
 
 add() { ip -n srv link add "$@" type linetls_nic; }
 add_at() { ip -n srv link add link "$@" type linetls_nic; }
-mtu() { srv cat "/sys/class/net/$1/mtu"; }
-address() { srv cat "/sys/class/net/$1/address"; }
+link_says() {
+    ip -n srv link show dev "$1" | sed -n "s|.* $2 \([^ ]*\) .*|\1|p"
+}
+mtu() { link_says "$1" mtu; }
+address() { link_says "$1" link/ether; }
 has_flag() { [[ $(ip -n srv link show dev "$1") =~ [\<,]$2[,\>] ]]; }
 lacks_flag() { ! has_flag "$@"; }
 feature() { [[ $(srv ethtool -k tls0) == *"$1: $2"* ]]; }
