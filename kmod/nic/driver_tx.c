@@ -119,6 +119,7 @@ static int nic_tls_dev_add(struct net_device *dev, struct sock *sk,
 		return PTR_ERR(tx);
 	}
 	tx->expected_seq = start_seq;
+	tx->start_seq = start_seq;
 	tx->offload = tls_offload_ctx_tx(ctx);
 	WRITE_ONCE(*nic_driver_state(ctx), tx);
 	nic_count(nic, NIC_TLS_CTX, 1);
@@ -280,6 +281,16 @@ static void nic_fill_new(struct nic *nic, struct nic_tx *tx, u32 *slots)
 	desc->rec_seq = tx->rec_seq;
 }
 
+/*
+ * Sequence numbers wrap: the start follows at a distance that no packet in
+ * flight can have (RFC 7323 section 2.3: windows are below 2^30).
+ */
+static void nic_move_start(struct nic_tx *tx, u32 seq)
+{
+	if (unlikely(seq - tx->start_seq > 3U << 29))
+		tx->start_seq = seq - (1U << 30);
+}
+
 static enum nic_verdict nic_sync_context(struct nic *nic, struct nic_tx *tx,
 					 u32 seq, u32 len, u32 *slots)
 {
@@ -303,6 +314,7 @@ static enum nic_verdict nic_sync_context(struct nic *nic, struct nic_tx *tx,
 	}
 	tx->hw = NULL;
 	tx->expected_seq = seq + len;
+	nic_move_start(tx, seq);
 	*slots = n;
 	return NIC_ENCRYPT;
 }

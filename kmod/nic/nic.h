@@ -85,6 +85,7 @@ struct nic_hw {
 struct nic_tx {
 	u32 id;
 	u32 expected_seq;	/* end of the last packet posted */
+	u32 start_seq;		/* the keys are for bytes from here on */
 	u64 rec_seq;		/* of the first record */
 	struct nic_hw *hw;	/* NULL: the device has it */
 	struct tls_offload_context_tx *offload;

@@ -61,6 +61,10 @@ enum nic_sync nic_resync(struct nic *nic, struct nic_tx *tx, u32 seq, u32 len,
 	enum nic_sync sync;
 	u64 rec_seq = 0;
 
+	/* Of older keys, from a queue: its record's number means nothing here. */
+	if (before(seq, tx->start_seq))
+		return NIC_SYNC_BEFORE;
+
 	spin_lock_irqsave(&offload->lock, flags);
 	rec = tls_get_record(offload, seq, &rec_seq);
 	sync = nic_sync_case(rec, seq, len);
