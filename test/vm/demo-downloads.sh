@@ -5,6 +5,8 @@
 # timeout: 900
 #
 # The demo succeeds, and its table has what it promises.
+#
+# kernels: 6.1
 set -eu
 
 cd "${LINETLS_SRC:?}"

@@ -4,6 +4,8 @@
 # A key or value of the provider's section that is not known keeps the
 # provider from loading, and the message names both. The program goes on.
 # shellcheck source-path=SCRIPTDIR disable=SC2119
+#
+# kernels: 6.1
 . "${LINETLS_SRC:?}/test/vm/lib.sh"
 . "$LINETLS_SRC/test/vm/lib-provider.sh"
 

@@ -4,6 +4,8 @@
 # Where linetls.ko is not loaded but tls.ko is, the provider gives the keys to
 # that one: unmodified nginx and s_server, clients of two implementations.
 # shellcheck source-path=SCRIPTDIR disable=SC2119
+#
+# kernels: 6.1
 . "${LINETLS_SRC:?}/test/vm/lib.sh"
 . "$LINETLS_SRC/test/vm/lib-provider.sh"
 

@@ -4,6 +4,8 @@
 # Where the kernel has neither linetls nor tls, connections are what they are
 # without the provider: except under offload = require, where they fail.
 # shellcheck source-path=SCRIPTDIR disable=SC2119
+#
+# kernels: 6.1
 . "${LINETLS_SRC:?}/test/vm/lib.sh"
 . "$LINETLS_SRC/test/vm/lib-provider.sh"
 

@@ -4,6 +4,8 @@
 # The search of captures finds plaintext where there is some: one short
 # segment of a file, and with netem in the way.
 # shellcheck source-path=SCRIPTDIR
+#
+# kernels: 6.1
 . "${LINETLS_SRC:?}/test/vm/lib.sh"
 
 need busybox tcpdump curl

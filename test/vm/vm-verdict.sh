@@ -5,6 +5,8 @@
 #
 # What the guest's script says is what the runner says, and what the script
 # does not say is found out: a dirty kernel log, a panic, a hang.
+#
+# kernels: 6.1
 set -eu
 
 run=${LINETLS_SRC:?}/test/vm/run
