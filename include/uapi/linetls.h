@@ -23,7 +23,8 @@
  *      record of another type (RFC 8446 section 5.1).
  *   6. TLS 1.3: another TLS_TX installs the keys after a KeyUpdate that the
  *      application has sent (RFC 8446 section 4.6.3). Records before it stay
- *      under the old ones, retransmissions included.
+ *      under the old ones, retransmissions included. EAGAIN: an open record
+ *      (MSG_MORE) can't be closed before the send buffer has room.
  *
  * From step 4 on the socket's queue holds plaintext records. A packet is
  * encrypted where it leaves the host: by the network device that offloads the

@@ -40,8 +40,8 @@ static inline bool skb_is_decrypted(const struct sk_buff *skb)
  * @off:	bytes of the first that TCP has already
  * @flags:	MSG_DONTWAIT, and MSG_NOSIGNAL, MSG_MORE
  *
- * TCP takes page references of its own. Context: socket lock held. Returns bytes taken, fewer than asked at times, or a
- * negative errno.
+ * TCP takes page references of its own. Context: socket lock held. Returns
+ * bytes taken, fewer than asked at times, or a negative errno.
  */
 static inline int linetls_tcp_send(struct sock *sk, const skb_frag_t *frags,
 				   int n, u32 off, int flags)

@@ -92,15 +92,24 @@ static void set_on_device(struct linetls_ctx *ctx, bool on_device)
 }
 
 /*
+ * Where the records begin that the device will encrypt: behind the one that
+ * TCP has not taken wholly, which may be under older keys.
+ */
+static u32 next_record_seq(struct sock *sk, const struct linetls_ctx *ctx)
+{
+	return ctx->push ? ctx->push->info.end_seq : tcp_sk(sk)->write_seq;
+}
+
+/*
  * Give the keys to a device, from the next record on. Socket lock and
- * linetls_dev_lock (reading) held, no device bound, nothing of a record left
- * outside TCP. Returns an enum linetls_tx_reason.
+ * linetls_dev_lock (reading) held, no device bound. Returns an enum
+ * linetls_tx_reason.
  */
 static u8 add_device(struct sock *sk, struct linetls_ctx *ctx,
 		     struct net_device *dev)
 {
 	struct tls_crypto_info *info = &ctx->tls.crypto_send.info;
-	u32 start = tcp_sk(sk)->write_seq;
+	u32 start = next_record_seq(sk, ctx);
 
 	if (!is_capable(dev))
 		return LINETLS_REASON_NO_FEATURE;
@@ -184,8 +193,12 @@ static void note_route(struct linetls_ctx *ctx, struct sock *sk)
 	ctx->dev_gen = READ_ONCE(linetls_dev_gen);
 }
 
-/* Bind to the device of the route, whatever was bound before. */
-static void bind(struct sock *sk, struct linetls_ctx *ctx)
+/*
+ * Bind to the device of the route, whatever was bound before. Returns an
+ * enum linetls_tx_reason; ctx->reason may be another one already, by a device
+ * event.
+ */
+static u8 bind(struct sock *sk, struct linetls_ctx *ctx)
 {
 	struct net_device *dev;
 	u8 reason;
@@ -196,11 +209,12 @@ static void bind(struct sock *sk, struct linetls_ctx *ctx)
 	leave_device(ctx);
 	if (dev)
 		reason = add_device(sk, ctx, dev);
+	set_reason(ctx, reason);
 	up_read(&linetls_dev_lock);
-	trace_linetls_bind(sk, dev ? dev->ifindex : 0, tcp_sk(sk)->write_seq,
+	trace_linetls_bind(sk, dev ? dev->ifindex : 0, next_record_seq(sk, ctx),
 			   reason);
 	dev_put(dev);
-	set_reason(ctx, reason);
+	return reason;
 }
 
 /**
@@ -214,23 +228,26 @@ int linetls_bind(struct sock *sk, struct linetls_ctx *ctx)
 {
 	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE)
 		set_reason(ctx, LINETLS_REASON_MODE);
-	else
-		bind(sk, ctx);
-	return ctx->reason && ctx->mode == LINETLS_TX_MODE_REQUIRE ? -ENODEV : 0;
+	else if (bind(sk, ctx) && ctx->mode == LINETLS_TX_MODE_REQUIRE)
+		return -ENODEV;
+	return 0;
 }
 
 /**
  * linetls_bind_key - the connection has new keys: the device gets them
  *
  * Records under the old ones are encrypted in software from now on. Context:
- * socket lock held, ctx->push is NULL.
+ * socket lock held, ctx->key and ctx->next_sn are the new ones.
  */
 void linetls_bind_key(struct sock *sk, struct linetls_ctx *ctx)
 {
-	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE)
-		return;
-	bind(sk, ctx);
-	if (ctx->reason && ctx->mode == LINETLS_TX_MODE_REQUIRE)
+	/* No driver may count by the new numbers while it has the old keys. */
+	down_read(&linetls_dev_lock);
+	leave_device(ctx);
+	up_read(&linetls_dev_lock);
+	linetls_tracker_rekey(ctx);
+	if (ctx->mode != LINETLS_TX_MODE_SOFTWARE && bind(sk, ctx) &&
+	    ctx->mode == LINETLS_TX_MODE_REQUIRE)
 		fail_required(sk, ctx);
 }
 
@@ -251,6 +268,10 @@ void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx)
 		return;
 	note_route(ctx, sk);
 	dev = route_device(sk, &reason);
+	if (!dev && ctx->mode == LINETLS_TX_MODE_REQUIRE) {
+		set_reason(ctx, reason);
+		fail_required(sk, ctx);
+	}
 	if (!dev)
 		return;
 	same = rcu_access_pointer(ctx->tls.netdev) == dev;
@@ -258,12 +279,10 @@ void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx)
 	dev_put(dev);
 	if (same)
 		return;
-	if (capable) {
-		bind(sk, ctx);
-		if (!ctx->reason)
-			linetls_stat_inc(ctx->net, LINETLS_STAT_REOFFLOADS);
-	}
-	if (ctx->mode == LINETLS_TX_MODE_REQUIRE && (!capable || ctx->reason))
+	reason = capable ? bind(sk, ctx) : LINETLS_REASON_NO_FEATURE;
+	if (!reason)
+		linetls_stat_inc(ctx->net, LINETLS_STAT_REOFFLOADS);
+	else if (ctx->mode == LINETLS_TX_MODE_REQUIRE)
 		fail_required(sk, ctx);
 }
 

@@ -94,7 +94,7 @@ static void linetls_sk_destruct(struct sock *sk)
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 
 	ctx->destruct(sk);
-	inet_csk(sk)->icsk_af_ops = ctx->ip_ops;
+	WRITE_ONCE(inet_csk(sk)->icsk_af_ops, ctx->ip_ops);
 	clean_acked_data_disable(inet_csk(sk));
 	linetls_record_clear(&ctx->open);
 	linetls_drop_push(ctx);
@@ -264,7 +264,8 @@ static void start_tx(struct sock *sk, struct linetls_ctx *ctx)
 	ctx->ip_ops = inet_csk(sk)->icsk_af_ops;
 	ctx->af_ops = *ctx->ip_ops;
 	ctx->af_ops.queue_xmit = linetls_queue_xmit;
-	inet_csk(sk)->icsk_af_ops = &ctx->af_ops;
+	/* Lockless readers find them complete. */
+	smp_store_release(&inet_csk(sk)->icsk_af_ops, &ctx->af_ops);
 	WRITE_ONCE(sk->sk_socket->ops, &p->tx_ops);
 	/* Pairs with lockless reads of sk_prot in inet_sendmsg() and others. */
 	smp_store_release(&sk->sk_prot, &p->tx);
@@ -360,7 +361,6 @@ static int next_key(struct sock *sk, struct linetls_ctx *ctx,
 	linetls_key_put(ctx->key);
 	use_key(ctx, key);
 	ctx->tls.crypto_send = *info;
-	linetls_tracker_rekey(ctx);
 	linetls_stat_inc(ctx->net, LINETLS_STAT_REKEYS);
 	linetls_bind_key(sk, ctx);
 	return 0;

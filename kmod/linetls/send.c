@@ -369,8 +369,11 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 	rc = push(sk, ctx, flags) ?: check_stream(sk, ctx);
 	if (rc)
 		return rc;
-	if (unlikely(linetls_route_changed(sk, ctx)))
+	if (unlikely(linetls_route_changed(sk, ctx))) {
 		linetls_rebind(sk, ctx);
+		if (is_ended(sk))
+			return -EPIPE;
+	}
 
 	for (;;) {
 		rc = open_record(sk, ctx, pfrag, type);
@@ -557,7 +560,7 @@ void linetls_splice_eof(struct socket *sock)
 
 	mutex_lock(&ctx->tls.tx_lock);
 	lock_sock(sk);
-	if (!is_ended(sk))
+	if (!ctx->error && !is_ended(sk))
 		flush_open(sk, ctx, MSG_NOSIGNAL | MSG_DONTWAIT);
 	release_sock(sk);
 	mutex_unlock(&ctx->tls.tx_lock);

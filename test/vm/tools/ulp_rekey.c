@@ -7,23 +7,27 @@
  *   ulp_rekey recv PORT VERSION CIPHER
  *       Accept one connection, read it to its end and print
  *       "bytes N records N rekeys N". Fails on a bad tag or a wrong byte.
- *   ulp_rekey send [-m MODE] [-c CHUNK] [-k N] [-o N] HOST PORT VERSION
+ *   ulp_rekey send [-m MODE] [-c CHUNK] [-k N] [-o N] [-n] HOST PORT VERSION
  *           CIPHER SIZE
  *       Send SIZE bytes of a pattern, and print the status before the end.
  *       -m  LINETLS_TX_MODE, a number    -c  bytes per send() (default 65536)
  *       -k  a KeyUpdate and new keys after every N sends
  *       -o  one-byte sends among them: every Nth send is of one byte
+ *       -n  non-blocking, with a send buffer that is always full: keys change
+ *           while TCP has only a part of the record before
  *
  * VERSION is 1.2 or 1.3, CIPHER gcm128, gcm256, ccm128 or chacha.
  */
 #define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <linux/tls.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,6 +234,14 @@ static void install(int fd, const struct keys *k)
         err(1, "TLS_TX");
 }
 
+static void wait_writable(int fd)
+{
+    struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+
+    if (poll(&pfd, 1, 60000) != 1)
+        errx(1, "not writable for 60 s");
+}
+
 static void send_key_update(int fd)
 {
     unsigned char update[5] = {KEY_UPDATE, 0, 0, 1, 0};
@@ -247,8 +259,11 @@ static void send_key_update(int fd)
     cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
     cmsg->cmsg_len = CMSG_LEN(1);
     *CMSG_DATA(cmsg) = TYPE_HANDSHAKE;
-    if (sendmsg(fd, &msg, 0) != sizeof(update))
-        err(1, "KeyUpdate");
+    while (sendmsg(fd, &msg, 0) != sizeof(update)) {
+        if (errno != EAGAIN)
+            err(1, "KeyUpdate");
+        wait_writable(fd);
+    }
 }
 
 static int dial(const char *host, const char *port)
@@ -285,16 +300,17 @@ static int do_send(int argc, char **argv)
     static unsigned char buf[1 << 20];
     unsigned long long size, pos = 0, sends = 0, every = 0, one_byte = 0;
     size_t chunk = 65536;
-    int fd, opt, mode = -1, gen = 0;
+    int fd, opt, mode = -1, gen = 0, nonblock = 0, sndbuf = 8192;
     struct keys k;
     char byte;
 
-    while ((opt = getopt(argc, argv, "m:c:k:o:")) != -1) {
+    while ((opt = getopt(argc, argv, "m:c:k:o:n")) != -1) {
         switch (opt) {
         case 'm': mode = atoi(optarg); break;
         case 'c': chunk = strtoul(optarg, NULL, 0); break;
         case 'k': every = strtoull(optarg, NULL, 0); break;
         case 'o': one_byte = strtoull(optarg, NULL, 0); break;
+        case 'n': nonblock = 1; break;
         default: return 2;
         }
     }
@@ -311,6 +327,10 @@ static int do_send(int argc, char **argv)
         err(1, "LINETLS_TX_MODE");
     make_keys(&k, parse_version(argv[2]), argv[3], 0);
     install(fd, &k);
+    if (nonblock &&
+        (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf)) ||
+         fcntl(fd, F_SETFL, O_NONBLOCK)))
+        err(1, "non-blocking");
 
     while (pos < size) {
         size_t n = size - pos < chunk ? size - pos : chunk;
@@ -321,6 +341,10 @@ static int do_send(int argc, char **argv)
         for (size_t i = 0; i < n; i++)
             buf[i] = pattern(pos + i);
         rc = send(fd, buf, n, MSG_NOSIGNAL);
+        if (rc < 0 && errno == EAGAIN) {
+            wait_writable(fd);
+            continue;
+        }
         if (rc < 0)
             err(1, "send at %llu", pos);
         pos += rc;
@@ -333,6 +357,7 @@ static int do_send(int argc, char **argv)
     print_status(fd);
     if (shutdown(fd, SHUT_WR))
         err(1, "shutdown");
+    fcntl(fd, F_SETFL, 0);
     if (read(fd, &byte, 1) != 0)
         err(1, "the peer ended badly");
     return 0;
