@@ -25,6 +25,9 @@
  *      application has sent (RFC 8446 section 4.6.3). Records before it stay
  *      under the old ones, retransmissions included. EAGAIN: an open record
  *      (MSG_MORE) can't be closed before the send buffer has room.
+ *   7. setsockopt(fd, SOL_TLS, LINETLS_TX_FILE, &file, sizeof(int)), optional,
+ *      before sendfile() or splice() from that file: its pages are sent without
+ *      a copy, and yet the peer gets what they held when they were sent.
  *
  * From step 4 on the socket's queue holds plaintext records. A packet is
  * encrypted where it leaves the host: by the network device that offloads the
@@ -55,6 +58,34 @@
  */
 #define LINETLS_TX_STATUS	65
 
+/*
+ * LINETLS_TX_FILE: int, a descriptor of a file that is about to be sent, or -1
+ * for none; set only.
+ *
+ * Success: what sendfile() and splice() send of this file on this connection
+ * goes out of the page cache, until somebody opens the file for writing. Any
+ * failure: it is copied. Neither changes what the peer receives, so that the
+ * application need not look at the result, and can't do anything wrong: the
+ * file may be written, truncated or replaced at any time, and the descriptor
+ * may be closed. The last file announced counts; announcing it again costs a
+ * look-up, and is how a file is guarded again after its writer has closed it.
+ *
+ * Errors, each with its reason in linetls_tx_status.file_reason and counted in
+ * /proc/net/linetls_stat:
+ *   EBADF	not a descriptor, not open for reading, or O_PATH
+ *   EISDIR	a directory
+ *   EINVAL	not a regular file (no reason: optlen is not sizeof(int))
+ *   EOPNOTSUPP	the file's file system, or the file itself, can't be guarded
+ *   ETXTBSY	it is open for writing, or mapped so
+ *   EAGAIN	it was opened for writing a short time ago, or is being opened
+ *   ENOLCK	no lease on it: fs.leases-enable is 0, or the file system says no
+ *   EXDEV	its mount is of another mount namespace, or can't be cloned
+ *   ENFILE	too many files are guarded (module parameter guard_files)
+ *   ENOMEM	no memory
+ *   ENOTCONN	no TLS_TX was done (no reason)
+ */
+#define LINETLS_TX_FILE		66
+
 enum linetls_tx_mode {
 	LINETLS_TX_MODE_PREFER = 0,	/* a device where one takes it */
 	LINETLS_TX_MODE_SOFTWARE = 1,	/* never a device */
@@ -83,13 +114,36 @@ enum linetls_tx_reason {
 	LINETLS_REASON_WRAPPED = 8,	/* IPsec or a tunnel on the route */
 };
 
+/*
+ * What became of the file that was announced last
+ * (linetls_tx_status.file_reason, and the names in /proc/net/linetls_stat).
+ */
+enum linetls_file_reason {
+	LINETLS_FILE_NONE = 0,		/* none announced */
+	LINETLS_FILE_GUARDED = 1,	/* sent without a copy */
+	LINETLS_FILE_BROKEN = 2,	/* was, until a writer came */
+	LINETLS_FILE_DESCRIPTOR = 3,	/* EBADF */
+	LINETLS_FILE_DIRECTORY = 4,	/* EISDIR */
+	LINETLS_FILE_NOT_REGULAR = 5,	/* EINVAL */
+	LINETLS_FILE_FILESYSTEM = 6,	/* EOPNOTSUPP: not one of those known */
+	LINETLS_FILE_DAX = 7,		/* EOPNOTSUPP: no page cache */
+	LINETLS_FILE_SWAP = 8,		/* EOPNOTSUPP: a swap file */
+	LINETLS_FILE_WRITER = 9,	/* ETXTBSY */
+	LINETLS_FILE_RECENT = 10,	/* EAGAIN */
+	LINETLS_FILE_LEASE = 11,	/* ENOLCK */
+	LINETLS_FILE_MOUNT = 12,	/* EXDEV */
+	LINETLS_FILE_LIMIT = 13,	/* ENFILE */
+	LINETLS_FILE_MEMORY = 14,	/* ENOMEM */
+};
+
+/* May grow at its end. */
 struct linetls_tx_status {
 	__u16 version;			/* TLS_1_2_VERSION, TLS_1_3_VERSION */
 	__u16 cipher;			/* TLS_CIPHER_* of linux/tls.h */
 	__u8 mode;			/* enum linetls_tx_mode */
 	__u8 path;			/* enum linetls_tx_path */
 	__u8 reason;			/* enum linetls_tx_reason */
-	__u8 pad;
+	__u8 file_reason;		/* enum linetls_file_reason */
 	__u32 ifindex;			/* offloading device, 0: none */
 	__u32 records_tracked;		/* not yet acknowledged */
 	__u64 records;			/* sent so far */
@@ -98,6 +152,8 @@ struct linetls_tx_status {
 	__u64 software_packets;		/* encrypted in front of a device */
 	__u64 software_bytes;
 	__u64 dropped_packets;		/* could not be encrypted */
+	__u64 zerocopy_bytes;		/* sent out of the page cache */
+	__u64 copied_bytes;		/* of sendfile() and splice(), copied */
 };
 
 #endif
