@@ -28,7 +28,7 @@ listening_cli() {
 }
 
 path_of() {
-    log_field out '^path ([0-9])'
+    log_field out '^status path ([0-9])'
 }
 
 ulp_begin

@@ -26,7 +26,7 @@ static void check(const char *what, long got, long want)
     printf("FAIL: %s: %ld, not %ld\n", what, got, want);
 }
 
-static int set_mode(int fd, int mode)
+static int try_mode(int fd, int mode)
 {
     return setsockopt(fd, SOL_TLS, LINETLS_TX_MODE, &mode, sizeof(mode)) < 0
                ? errno : 0;
@@ -65,9 +65,9 @@ static void check_mode(int fd)
     long two[2] = {LINETLS_TX_MODE_SOFTWARE, 0};
 
     check("mode at first", get_mode(fd), LINETLS_TX_MODE_PREFER);
-    check("mode -1", set_mode(fd, -1), EINVAL);
-    check("mode 3", set_mode(fd, 3), EINVAL);
-    check("mode INT_MIN", set_mode(fd, -2147483647 - 1), EINVAL);
+    check("mode -1", try_mode(fd, -1), EINVAL);
+    check("mode 3", try_mode(fd, 3), EINVAL);
+    check("mode INT_MIN", try_mode(fd, -2147483647 - 1), EINVAL);
     check("mode of 0 bytes", set_mode_len(fd, two, 0), EINVAL);
     check("mode of 3 bytes", set_mode_len(fd, two, 3), EINVAL);
     check("mode of 5 bytes", set_mode_len(fd, two, 5), EINVAL);
@@ -76,7 +76,7 @@ static void check_mode(int fd)
     check("mode at NULL", set_mode_len(fd, NULL, 4), EINVAL);
     check("mode at a bad pointer", set_mode_len(fd, BAD, 4), EFAULT);
     check("mode after refusals", get_mode(fd), LINETLS_TX_MODE_PREFER);
-    check("mode software", set_mode(fd, LINETLS_TX_MODE_SOFTWARE), 0);
+    check("mode software", try_mode(fd, LINETLS_TX_MODE_SOFTWARE), 0);
     check("mode software, read", get_mode(fd), LINETLS_TX_MODE_SOFTWARE);
 
     check("mode to 3 bytes", get(fd, LINETLS_TX_MODE, two, 3), -EINVAL);
@@ -90,7 +90,7 @@ static void check_require(struct pair *p)
 {
     char byte = 0;
 
-    check("mode require", set_mode(p->fd, LINETLS_TX_MODE_REQUIRE), 0);
+    check("mode require", try_mode(p->fd, LINETLS_TX_MODE_REQUIRE), 0);
     check("keys without a device", give_keys(p->fd), ENODEV);
     check("keys without a device, again", give_keys(p->fd), ENODEV);
     check("status without keys", get(p->fd, LINETLS_TX_STATUS, &byte, 8),
@@ -98,7 +98,7 @@ static void check_require(struct pair *p)
     check("plain byte sent", send(p->fd, "p", 1, MSG_NOSIGNAL), 1);
     check("plain byte received", recv(p->peer, &byte, 1, 0), 1);
     check("plain byte", byte, 'p');
-    check("mode prefer", set_mode(p->fd, LINETLS_TX_MODE_PREFER), 0);
+    check("mode prefer", try_mode(p->fd, LINETLS_TX_MODE_PREFER), 0);
     check("keys with mode prefer", give_keys(p->fd), 0);
 }
 
@@ -155,8 +155,8 @@ int main(void)
           -ENOTCONN);
     check_mode(p.fd);
     check_require(&p);
-    check("mode after keys", set_mode(p.fd, LINETLS_TX_MODE_PREFER), EBUSY);
-    check("a bad mode after keys", set_mode(p.fd, 3), EINVAL);
+    check("mode after keys", try_mode(p.fd, LINETLS_TX_MODE_PREFER), EBUSY);
+    check("a bad mode after keys", try_mode(p.fd, 3), EINVAL);
     check("mode after keys, read", get_mode(p.fd), LINETLS_TX_MODE_PREFER);
     check_status(p.fd);
     printf("checks %d failed %d\n", checks, failed);

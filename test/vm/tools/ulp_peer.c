@@ -32,13 +32,10 @@
  * VERSION is 1.2 or 1.3, or "none" for plain TCP; KEYBITS 128 or 256.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,9 +139,12 @@ static void receive(int fd, unsigned long long reset_after)
 static void serve(int fd, const char *version, const char *bits,
                   const char *file, unsigned long long reset_after)
 {
+    struct keys keys;
+
     if (strcmp(version, "none")) {
         set_ulp(fd, "tls");
-        set_keys(fd, TLS_RX, version, bits);
+        make_keys(&keys, version, bits, 0);
+        set_keys(fd, TLS_RX, &keys);
     }
     /* The peer waits for this: records in the queue before TLS_RX are lost. */
     if (write(fd, "", 1) != 1)
@@ -156,10 +156,9 @@ static void serve(int fd, const char *version, const char *bits,
 
 static int do_recv(int argc, char **argv)
 {
-    struct sockaddr_in6 addr = {.sin6_family = AF_INET6};
     unsigned long long reset_after = 0;
     const char *file = NULL;
-    int one = 1, fd, lfd, opt, jobs = 1, rcvbuf = 0;
+    int fd, lfd, opt, jobs = 1, rcvbuf = 0;
 
     while ((opt = getopt(argc, argv, "j:w:r:b:")) != -1) {
         switch (opt) {
@@ -173,13 +172,7 @@ static int do_recv(int argc, char **argv)
     if (argc - optind != 3 || jobs < 1)
         errx(2, "usage: recv [OPTIONS] PORT VERSION KEYBITS");
     argv += optind;
-    addr.sin6_port = htons(atoi(argv[0]));
-    lfd = socket(AF_INET6, SOCK_STREAM, 0);
-    setsockopt(lfd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (rcvbuf)
-        setsockopt(lfd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
-    if (bind(lfd, (void *)&addr, sizeof(addr)) || listen(lfd, jobs))
-        err(1, "listen on %s", argv[0]);
+    lfd = listen_on(atoi(argv[0]), jobs, rcvbuf);
     puts("listening");
     fflush(stdout);
     for (int i = 0; i < jobs; i++) {
@@ -200,69 +193,6 @@ static int do_recv(int argc, char **argv)
 }
 
 /* ---- sender ---- */
-
-static int dial(const struct sender *s, const char *host, const char *port)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *ai;
-    int fd, rc = getaddrinfo(host, port, &hints, &ai);
-
-    if (rc)
-        errx(1, "%s: %s", host, gai_strerror(rc));
-    fd = socket(ai->ai_family, SOCK_STREAM, 0);
-    if (s->sndbuf && setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &s->sndbuf,
-                                sizeof(s->sndbuf)))
-        err(1, "SO_SNDBUF");
-    if (connect(fd, ai->ai_addr, ai->ai_addrlen))
-        err(1, "connect to %s port %s", host, port);
-    freeaddrinfo(ai);
-    return fd;
-}
-
-static bool is_writable(int fd, int timeout)
-{
-    struct pollfd pfd = {.fd = fd, .events = POLLOUT};
-
-    return poll(&pfd, 1, timeout) == 1;
-}
-
-static void wait_writable(int fd)
-{
-    if (!is_writable(fd, WAIT_MS))
-        errx(1, "not writable for %d s", WAIT_MS / 1000);
-}
-
-static void send_alert(int fd)
-{
-    unsigned char alert[2] = {1, 0};
-    struct iovec iov = {alert, sizeof(alert)};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-    struct record_type_cmsg room;
-
-    set_record_type(&msg, &room, TYPE_ALERT);
-    while (sendmsg(fd, &msg, MSG_NOSIGNAL) != sizeof(alert)) {
-        if (errno != EAGAIN)
-            err(1, "alert");
-        wait_writable(fd);
-    }
-}
-
-static void print_status(int fd)
-{
-    struct linetls_tx_status st;
-    socklen_t len = sizeof(st);
-
-    if (!getsockopt(fd, SOL_TLS, LINETLS_TX_STATUS, &st, &len))
-        printf("status path %d reason %d ifindex %u tracked %u records %llu "
-               "device %llu/%llu software %llu/%llu dropped %llu\n",
-               st.path, st.reason, st.ifindex, st.records_tracked,
-               (unsigned long long)st.records,
-               (unsigned long long)st.device_packets,
-               (unsigned long long)st.device_bytes,
-               (unsigned long long)st.software_packets,
-               (unsigned long long)st.software_bytes,
-               (unsigned long long)st.dropped_packets);
-    fflush(stdout);
-}
 
 /* Feed the pipe and empty it into the socket: at most @len bytes. */
 static ssize_t splice_some(struct sender *s, int fd, size_t len, int more)
@@ -304,6 +234,7 @@ static ssize_t send_some(struct sender *s, int fd, size_t len, bool more,
 static unsigned long long send_all(struct sender *s, int fd,
                                    unsigned long long size)
 {
+    static const unsigned char alert[2] = {1, 0};
     unsigned long long pos = 0, calls = 0;
 
     while (pos < size || (s->until && access(s->until, F_OK))) {
@@ -321,7 +252,7 @@ static unsigned long long send_all(struct sender *s, int fd,
             err(1, "send at %llu", pos);
         pos += rc;
         if (s->alerts && ++calls % s->alerts == 0)
-            send_alert(fd);
+            send_record(fd, TYPE_ALERT, alert, sizeof(alert));
     }
     return pos;
 }
@@ -360,7 +291,8 @@ static void end_sender(const struct sender *s, int fd)
 
 static void send_connection(struct sender *s, char **argv)
 {
-    int fd = dial(s, argv[0], argv[1]);
+    int fd = dial(argv[0], argv[1], s->sndbuf);
+    struct keys keys;
     char byte;
 
     s->buf = malloc(s->chunk);
@@ -372,10 +304,10 @@ static void send_connection(struct sender *s, char **argv)
         err(1, "read");
     if (strcmp(argv[2], "none")) {
         set_ulp(fd, s->ulp);
-        if (s->mode >= 0 && setsockopt(fd, SOL_TLS, LINETLS_TX_MODE, &s->mode,
-                                       sizeof(s->mode)))
-            err(1, "LINETLS_TX_MODE %d", s->mode);
-        set_keys(fd, TLS_TX, argv[2], argv[3]);
+        if (s->mode >= 0)
+            set_mode(fd, s->mode);
+        make_keys(&keys, argv[2], argv[3], 0);
+        set_keys(fd, TLS_TX, &keys);
     }
     if (s->nonblock)
         fcntl(fd, F_SETFL, O_NONBLOCK);
