@@ -120,7 +120,7 @@ static void check_status(int fd)
     check("mode", st.mode, LINETLS_TX_MODE_PREFER);
     check("path", st.path, LINETLS_TX_PATH_SOFTWARE);
     check("reason", st.reason, LINETLS_REASON_NO_FEATURE);
-    check("pad", st.pad, 0);
+    check("pad", st.file_reason, 0);
     check("ifindex", st.ifindex, 0);
     check("records", st.records, 0);
     check("records tracked", st.records_tracked, 0);
