@@ -1,59 +1,75 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "engine.h"
 
-/* Of what the header's length field counts, all but the plaintext. */
-static unsigned int overhead(const struct engine_key *key)
+/* Does a record carry a part of its nonce? RFC 5288; not RFC 7905. */
+static bool explicit_nonce(const struct engine_key *key)
 {
-	return key->version == ENGINE_TLS12 ?
-		ENGINE_NONCE_LEN + ENGINE_TAG_LEN : ENGINE_TAG_LEN;
+	return key->version == ENGINE_TLS12 && key->cipher != ENGINE_CHACHAPOLY;
 }
 
 /* Bytes that go to the wire as they are. */
 static unsigned int prefix_len(const struct engine_key *key)
 {
-	return key->version == ENGINE_TLS12 ?
-		ENGINE_HEADER_LEN + ENGINE_NONCE_LEN : ENGINE_HEADER_LEN;
+	return explicit_nonce(key) ? ENGINE_HEADER_LEN + ENGINE_NONCE_LEN :
+				     ENGINE_HEADER_LEN;
+}
+
+/* Of what the header's length field counts, all but the plaintext. */
+static unsigned int overhead(const struct engine_key *key)
+{
+	return prefix_len(key) - ENGINE_HEADER_LEN + ENGINE_TAG_LEN;
 }
 
 int engine_key_init(struct engine_key *key, u16 version, u16 cipher,
-		    const u8 *secret, const u8 *salt, const u8 *iv)
+		    const u8 *secret, const u8 iv[ENGINE_IV_LEN])
 {
-	unsigned int len;
+	int err;
 
+	memset(key, 0, sizeof(*key));
 	if (version != ENGINE_TLS12 && version != ENGINE_TLS13)
 		return ENGINE_EINVAL;
 
 	switch (cipher) {
 	case ENGINE_AES_GCM_128:
-		len = 16;
+		err = gcm_key_init(&key->gcm, secret, 16);
 		break;
 	case ENGINE_AES_GCM_256:
-		len = 32;
+		err = gcm_key_init(&key->gcm, secret, 32);
+		break;
+	case ENGINE_CHACHAPOLY:
+		err = chapoly_key_init(&key->chapoly, secret);
 		break;
 	default:
 		return ENGINE_EINVAL;
 	}
-
-	memset(key, 0, sizeof(*key));
+	if (err)
+		return ENGINE_EPRIM;
 	key->version = version;
 	key->cipher = cipher;
-	memcpy(key->salt, salt, sizeof(key->salt));
-	if (version == ENGINE_TLS13)
-		memcpy(key->iv, iv, sizeof(key->iv));
-
-	return gcm_key_init(&key->gcm, secret, len) ? ENGINE_EPRIM : ENGINE_OK;
+	memcpy(key->iv, iv, sizeof(key->iv));
+	return ENGINE_OK;
 }
 
 void engine_key_wipe(struct engine_key *key)
 {
-	gcm_key_wipe(&key->gcm);
+	switch (key->cipher) {
+	case ENGINE_AES_GCM_128:
+	case ENGINE_AES_GCM_256:
+		gcm_key_wipe(&key->gcm);
+		break;
+	case ENGINE_CHACHAPOLY:
+		chapoly_key_wipe(&key->chapoly);
+		break;
+	}
 	prim_wipe(key, sizeof(*key));
 }
 
 void engine_seek(struct engine_stream *s, u64 rec_seq)
 {
-	memset(s, 0, sizeof(*s));
 	s->rec_seq = rec_seq;
+	s->rec_off = 0;
+	s->rec_len = 0;
+	s->dead = false;
 }
 
 /* With 5 bytes of header: sets @rec_len, or says that this is no record. */
@@ -88,36 +104,68 @@ static void put_seq(u8 *p, u64 seq)
 		p[i] = seq;
 }
 
-static void start_record12(const struct engine_key *key,
-			   struct engine_stream *s)
+static void make_nonce(u8 nonce[ENGINE_IV_LEN], const struct engine_key *key,
+		       const struct engine_stream *s)
+{
+	u8 *last = nonce + ENGINE_IV_LEN - ENGINE_NONCE_LEN;
+	u8 seq[8];
+	int i;
+
+	memcpy(nonce, key->iv, ENGINE_IV_LEN);
+	if (explicit_nonce(key)) {
+		memcpy(last, s->hdr + ENGINE_HEADER_LEN, ENGINE_NONCE_LEN);
+		return;
+	}
+	put_seq(seq, s->rec_seq);
+	for (i = 0; i < 8; i++)
+		last[i] ^= seq[i];
+}
+
+/* Returns the length. */
+static unsigned int make_aad(u8 aad[ENGINE_AAD_LEN],
+			     const struct engine_key *key,
+			     const struct engine_stream *s)
 {
 	unsigned int len = s->rec_len - ENGINE_HEADER_LEN - overhead(key);
-	u8 nonce[GCM_NONCE_LEN];
-	u8 aad[13];
 
-	memcpy(nonce, key->salt, 4);
-	memcpy(nonce + 4, s->hdr + ENGINE_HEADER_LEN, ENGINE_NONCE_LEN);
-
+	if (key->version == ENGINE_TLS13) {
+		memcpy(aad, s->hdr, ENGINE_HEADER_LEN);
+		return ENGINE_HEADER_LEN;
+	}
 	put_seq(aad, s->rec_seq);
 	memcpy(aad + 8, s->hdr, 3);
 	aad[11] = len >> 8;
 	aad[12] = len;
-
-	gcm_start(&s->gcm, &key->gcm, nonce, aad, sizeof(aad));
+	return ENGINE_AAD_LEN;
 }
 
-static void start_record13(const struct engine_key *key,
-			   struct engine_stream *s)
+static void start_body(const struct engine_key *key, struct engine_stream *s)
 {
-	u8 nonce[GCM_NONCE_LEN];
-	int i;
+	u8 nonce[ENGINE_IV_LEN], aad[ENGINE_AAD_LEN];
+	unsigned int aad_len = make_aad(aad, key, s);
 
-	memcpy(nonce, key->salt, 4);
-	put_seq(nonce + 4, s->rec_seq);
-	for (i = 0; i < 8; i++)
-		nonce[4 + i] ^= key->iv[i];
+	make_nonce(nonce, key, s);
+	if (key->cipher == ENGINE_CHACHAPOLY)
+		chapoly_start(&s->chapoly, &key->chapoly, nonce, aad, aad_len);
+	else
+		gcm_start(&s->gcm, &key->gcm, nonce, aad, aad_len);
+}
 
-	gcm_start(&s->gcm, &key->gcm, nonce, s->hdr, ENGINE_HEADER_LEN);
+static void encrypt(const struct engine_key *key, struct engine_stream *s,
+		    const u8 *in, u8 *out, unsigned int len)
+{
+	if (key->cipher == ENGINE_CHACHAPOLY)
+		chapoly_encrypt(&s->chapoly, &key->chapoly, in, out, len);
+	else
+		gcm_encrypt(&s->gcm, &key->gcm, in, out, len);
+}
+
+static void make_tag(const struct engine_key *key, struct engine_stream *s)
+{
+	if (key->cipher == ENGINE_CHACHAPOLY)
+		chapoly_finish(&s->chapoly, s->tag);
+	else
+		gcm_finish(&s->gcm, &key->gcm, s->tag);
 }
 
 /* Returns how many of @len bytes belonged to the prefix, or an error. */
@@ -139,12 +187,8 @@ static int do_prefix(const struct engine_key *key, struct engine_stream *s,
 		s->dead = true;
 		return ENGINE_EHEADER;
 	}
-	if (s->rec_off == prefix_len(key)) {
-		if (key->version == ENGINE_TLS12)
-			start_record12(key, s);
-		else
-			start_record13(key, s);
-	}
+	if (s->rec_off == prefix_len(key))
+		start_body(key, s);
 	return n;
 }
 
@@ -156,7 +200,7 @@ static unsigned int do_body(const struct engine_key *key,
 
 	if (n > len)
 		n = len;
-	gcm_encrypt(&s->gcm, &key->gcm, in, out, n);
+	encrypt(key, s, in, out, n);
 	s->rec_off += n;
 	return n;
 }
@@ -168,11 +212,11 @@ static unsigned int do_tag(const struct engine_key *key,
 	unsigned int n = ENGINE_TAG_LEN - pos;
 
 	if (!pos)
-		gcm_finish(&s->gcm, &key->gcm);
+		make_tag(key, s);
 	if (n > len)
 		n = len;
 	if (out)
-		memcpy(out, s->gcm.tag.b + pos, n);
+		memcpy(out, s->tag + pos, n);
 
 	s->rec_off += n;
 	if (s->rec_off == s->rec_len)

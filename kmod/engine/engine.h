@@ -16,11 +16,13 @@
  * TLS 1.3 (RFC 8446 section 5.2): header 5, plaintext with the content type as
  * its last byte, tag 16; nonce = static IV xor sequence number. Additional
  * data: the header.
+ * ChaCha20-Poly1305 in TLS 1.2 (RFC 7905): as the former, but no explicit nonce;
+ * the nonce is that of TLS 1.3.
  *
  * Plain C: no allocation, no locks, no kernel types. A key is read-only after
  * engine_key_init() and may be shared; a stream belongs to one thread. The
- * primitives (AES block, multiplication in GF(2^128)) come from prim.h: the
- * kernel's crypto library there, libcrypto in the unit tests.
+ * primitives (AES block, multiplication in GF(2^128), ChaCha20, Poly1305) come
+ * from prim.h: the kernel's crypto library there, libcrypto in the unit tests.
  *
  * The header's version and type are what the host wrote; they are checked only
  * to notice a stream that is out of step before wrong bytes leave.
@@ -28,6 +30,7 @@
 #ifndef LINETLS_ENGINE_H
 #define LINETLS_ENGINE_H
 
+#include "chapoly.h"
 #include "gcm.h"
 
 enum engine_version {
@@ -38,6 +41,7 @@ enum engine_version {
 enum engine_cipher {
 	ENGINE_AES_GCM_128 = 51,	/* same values as TLS_CIPHER_* ... */
 	ENGINE_AES_GCM_256 = 52,	/* ... of linux/tls.h */
+	ENGINE_CHACHAPOLY = 54,
 };
 
 enum engine_error {
@@ -52,16 +56,20 @@ enum engine_error {
 };
 
 #define ENGINE_HEADER_LEN	5
-#define ENGINE_NONCE_LEN	8	/* explicit, TLS 1.2 */
-#define ENGINE_TAG_LEN		GCM_TAG_LEN
+#define ENGINE_IV_LEN		12
+#define ENGINE_NONCE_LEN	8	/* explicit, AES-GCM of TLS 1.2 */
+#define ENGINE_AAD_LEN		13	/* at most */
+#define ENGINE_TAG_LEN		16
 #define ENGINE_MAX_PLAINTEXT	16384	/* RFC 8446 section 5.1 */
 
 struct engine_key {
 	u16 version;
 	u16 cipher;
-	u8 salt[4];	/* implicit nonce, TLS 1.2; first 4 bytes of the IV */
-	u8 iv[8];	/* the IV's other 8 bytes, TLS 1.3 only */
-	struct gcm_key gcm;	/* some KiB: not for the stack */
+	u8 iv[ENGINE_IV_LEN];
+	union {		/* some KiB: not for the stack */
+		struct gcm_key gcm;
+		struct chapoly_key chapoly;
+	};
 };
 
 struct engine_stream {
@@ -70,7 +78,11 @@ struct engine_stream {
 	u32 rec_len;	/* its length with header, 0: not known yet */
 	bool dead;	/* ENGINE_EHEADER was returned */
 	u8 hdr[ENGINE_HEADER_LEN + ENGINE_NONCE_LEN];
-	struct gcm gcm;
+	u8 tag[ENGINE_TAG_LEN];
+	union {
+		struct gcm gcm;
+		struct chapoly chapoly;
+	};
 };
 
 /*
@@ -79,12 +91,12 @@ struct engine_stream {
  * @version:	enum engine_version
  * @cipher:	enum engine_cipher
  * @secret:	16 or 32 bytes, by the cipher
- * @salt:	4 bytes
- * @iv:		8 bytes; ignored for TLS 1.2
+ * @iv:		the salt, then what linux/tls.h calls the IV, which AES-GCM of
+ *		TLS 1.2 does not need: each record brings its own
  * Returns ENGINE_OK, ENGINE_EINVAL or ENGINE_EPRIM.
  */
 int engine_key_init(struct engine_key *key, u16 version, u16 cipher,
-		    const u8 *secret, const u8 *salt, const u8 *iv);
+		    const u8 *secret, const u8 iv[ENGINE_IV_LEN]);
 void engine_key_wipe(struct engine_key *key);
 
 /* engine_seek - put @s at the start of the record with number @rec_seq. */

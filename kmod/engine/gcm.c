@@ -58,7 +58,7 @@ void gcm_start(struct gcm *g, const struct gcm_key *key,
 	memcpy(g->nonce, nonce, GCM_NONCE_LEN);
 	g->aad_len = aad_len;
 	g->counter = 1;
-	key_stream(g, key, &g->tag, 1);
+	key_stream(g, key, &g->ek0, 1);
 
 	for (i = 0; i < aad_len; i++) {
 		g->hash.b[i % GCM_BLOCK_LEN] ^= aad[i];
@@ -157,7 +157,7 @@ void gcm_encrypt(struct gcm *g, const struct gcm_key *key, const u8 *in,
 	}
 }
 
-void gcm_finish(struct gcm *g, const struct gcm_key *key)
+void gcm_finish(struct gcm *g, const struct gcm_key *key, u8 tag[GCM_TAG_LEN])
 {
 	union gcm_block lengths;
 
@@ -170,6 +170,7 @@ void gcm_finish(struct gcm *g, const struct gcm_key *key)
 	g->hash.w[1] ^= lengths.w[1];
 	prim_ghash_mul(&key->ghash, g->hash.w);
 
-	g->tag.w[0] ^= g->hash.w[0];
-	g->tag.w[1] ^= g->hash.w[1];
+	g->hash.w[0] ^= g->ek0.w[0];
+	g->hash.w[1] ^= g->ek0.w[1];
+	memcpy(tag, g->hash.b, GCM_TAG_LEN);
 }

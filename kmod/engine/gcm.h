@@ -29,7 +29,7 @@ struct gcm {
 	u8 nonce[GCM_NONCE_LEN];
 	union gcm_block ks;	/* key stream of the block that len is in */
 	union gcm_block hash;	/* a block begun is xored in, not multiplied */
-	union gcm_block tag;	/* E(K, J0) until gcm_finish() */
+	union gcm_block ek0;	/* E(K, J0), which masks the tag */
 };
 
 /* Returns 0, or not. A key is read-only until gcm_key_wipe(). */
@@ -44,7 +44,6 @@ void gcm_start(struct gcm *g, const struct gcm_key *key,
 void gcm_encrypt(struct gcm *g, const struct gcm_key *key, const u8 *in,
 		 u8 *out, size_t len);
 
-/* Leaves the tag in @g->tag. */
-void gcm_finish(struct gcm *g, const struct gcm_key *key);
+void gcm_finish(struct gcm *g, const struct gcm_key *key, u8 tag[GCM_TAG_LEN]);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the engine needs of its surroundings: the integer types, the string
- * functions, and AES and GF(2^128) one block at a time. Here for the kernel;
- * a build elsewhere brings a prim_user.h with the same declarations.
+ * functions, AES and GF(2^128) one block at a time, ChaCha20 and Poly1305. Here
+ * for the kernel; a build elsewhere brings a prim_user.h with the same
+ * declarations.
  */
 #ifndef LINETLS_PRIM_H
 #define LINETLS_PRIM_H
@@ -12,7 +13,9 @@
 #else
 
 #include <crypto/aes.h>
+#include <crypto/chacha.h>
 #include <crypto/gf128mul.h>
+#include <crypto/poly1305.h>
 #include <linux/string.h>
 #include <linux/types.h>
 
@@ -23,6 +26,14 @@ struct prim_aes {
 /* 4 KiB: too large for the stack. */
 struct prim_ghash {
 	struct gf128mul_4k products;
+};
+
+struct prim_chacha {
+	u32 key[CHACHA_KEY_SIZE / sizeof(u32)];
+};
+
+struct prim_poly1305 {
+	struct poly1305_desc_ctx ctx;
 };
 
 static inline void prim_wipe(void *p, size_t len)
@@ -72,6 +83,58 @@ static inline void prim_ghash_init(struct prim_ghash *ghash, const u64 h[2])
 static inline void prim_ghash_mul(const struct prim_ghash *ghash, u64 x[2])
 {
 	gf128mul_4k_lle((be128 *)x, &ghash->products);
+}
+
+/* Returns 0, or not. */
+static inline int prim_chacha_init(struct prim_chacha *chacha,
+				   const u8 secret[32])
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(chacha->key); i++)
+		chacha->key[i] = get_unaligned_le32(secret + i * sizeof(u32));
+	return 0;
+}
+
+static inline void prim_chacha_wipe(struct prim_chacha *chacha)
+{
+	prim_wipe(chacha, sizeof(*chacha));
+}
+
+/*
+ * Xors @len bytes with the key stream from block @counter on (RFC 8439 section
+ * 2.4). @out may be @in.
+ */
+static inline void prim_chacha_xor(const struct prim_chacha *chacha,
+				   const u8 nonce[12], u32 counter,
+				   const u8 *in, u8 *out, unsigned int len)
+{
+	u32 state[CHACHA_STATE_WORDS];
+	u8 iv[CHACHA_IV_SIZE];
+
+	put_unaligned_le32(counter, iv);
+	memcpy(iv + sizeof(counter), nonce, CHACHAPOLY_IV_SIZE);
+	chacha_init(state, chacha->key, iv);
+	chacha20_crypt(state, out, in, len);
+	prim_wipe(state, sizeof(state));
+}
+
+/* No resources: a message may be given up at any point. */
+static inline void prim_poly1305_init(struct prim_poly1305 *poly,
+				      const u8 key[32])
+{
+	poly1305_init(&poly->ctx, key);
+}
+
+static inline void prim_poly1305_update(struct prim_poly1305 *poly,
+					const u8 *p, unsigned int len)
+{
+	poly1305_update(&poly->ctx, p, len);
+}
+
+static inline void prim_poly1305_final(struct prim_poly1305 *poly, u8 tag[16])
+{
+	poly1305_final(&poly->ctx, tag);
 }
 
 #endif /* __KERNEL__ */

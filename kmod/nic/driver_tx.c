@@ -26,39 +26,51 @@ static int nic_crypto_check(const struct tls_crypto_info *info)
 	if (info->version != TLS_1_2_VERSION &&
 	    info->version != TLS_1_3_VERSION)
 		return -EOPNOTSUPP;
-	if (info->cipher_type != TLS_CIPHER_AES_GCM_128 &&
-	    info->cipher_type != TLS_CIPHER_AES_GCM_256)
+	switch (info->cipher_type) {
+	case TLS_CIPHER_AES_GCM_128:
+	case TLS_CIPHER_AES_GCM_256:
+	case TLS_CIPHER_CHACHA20_POLY1305:
+		return 0;
+	default:
 		return -EOPNOTSUPP;
-	return 0;
+	}
 }
+
+#define NIC_GCM_SALT	TLS_CIPHER_AES_GCM_128_SALT_SIZE
 
 static int nic_key_init(struct engine_key *key, struct tls_crypto_info *info,
 			u64 *rec_seq)
 {
-	const u8 *secret, *salt, *iv, *seq;
+	struct tls12_crypto_info_chacha20_poly1305 *chacha = (void *)info;
+	struct tls12_crypto_info_aes_gcm_128 *gcm128 = (void *)info;
+	struct tls12_crypto_info_aes_gcm_256 *gcm256 = (void *)info;
+	const u8 *secret, *seq;
+	u8 iv[ENGINE_IV_LEN];
 	__be64 be_seq;
 
-	if (info->cipher_type == TLS_CIPHER_AES_GCM_128) {
-		struct tls12_crypto_info_aes_gcm_128 *gcm = (void *)info;
-
-		secret = gcm->key;
-		salt = gcm->salt;
-		iv = gcm->iv;
-		seq = gcm->rec_seq;
-	} else {
-		struct tls12_crypto_info_aes_gcm_256 *gcm = (void *)info;
-
-		secret = gcm->key;
-		salt = gcm->salt;
-		iv = gcm->iv;
-		seq = gcm->rec_seq;
+	switch (info->cipher_type) {
+	case TLS_CIPHER_AES_GCM_128:
+		secret = gcm128->key;
+		memcpy(iv, gcm128->salt, NIC_GCM_SALT);
+		memcpy(iv + NIC_GCM_SALT, gcm128->iv, sizeof(gcm128->iv));
+		seq = gcm128->rec_seq;
+		break;
+	case TLS_CIPHER_AES_GCM_256:
+		secret = gcm256->key;
+		memcpy(iv, gcm256->salt, NIC_GCM_SALT);
+		memcpy(iv + NIC_GCM_SALT, gcm256->iv, sizeof(gcm256->iv));
+		seq = gcm256->rec_seq;
+		break;
+	default:
+		secret = chacha->key;
+		memcpy(iv, chacha->iv, sizeof(iv));
+		seq = chacha->rec_seq;
+		break;
 	}
 	memcpy(&be_seq, seq, sizeof(be_seq));
 	*rec_seq = be64_to_cpu(be_seq);
-	if (engine_key_init(key, info->version, info->cipher_type, secret,
-			    salt, iv))
-		return -EIO;
-	return 0;
+	return engine_key_init(key, info->version, info->cipher_type, secret,
+			       iv) ? -EIO : 0;
 }
 
 static bool nic_fail_add(struct nic *nic)

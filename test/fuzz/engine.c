@@ -18,7 +18,12 @@
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
-static struct engine_key *keys[4];
+static const u16 ciphers[] = {ENGINE_AES_GCM_128, ENGINE_AES_GCM_256,
+                              ENGINE_CHACHAPOLY};
+
+/* Two of each: TLS 1.2 and 1.3. */
+#define KEYS 6
+static struct engine_key *keys[KEYS];
 
 static void check(bool ok, const char *what)
 {
@@ -30,17 +35,15 @@ static void check(bool ok, const char *what)
 
 static void make_keys(void)
 {
-    u8 secret[32], salt[4] = {1, 2, 3, 4}, iv[8] = {5, 6, 7, 8, 9, 10, 11, 12};
+    u8 secret[32], iv[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
     memset(secret, 0x5a, sizeof(secret));
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < KEYS; i++) {
         keys[i] = malloc(sizeof(*keys[i]));
         check(keys[i] &&
                   !engine_key_init(keys[i],
                                    i & 1 ? ENGINE_TLS13 : ENGINE_TLS12,
-                                   i & 2 ? ENGINE_AES_GCM_256
-                                         : ENGINE_AES_GCM_128,
-                                   secret, salt, iv),
+                                   ciphers[i / 2], secret, iv),
               "key");
     }
 }
@@ -88,7 +91,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
         return 0;
     if (!keys[0])
         make_keys();
-    key = keys[data[0] & 3];
+    key = keys[data[0] % KEYS];
     data++;
     size--;
 
@@ -133,8 +136,8 @@ static u32 rnd(void)
 static size_t make_input(u8 *buf, size_t max)
 {
     static u8 stream[MAX_STREAM];
-    u8 flags = rnd();
-    bool tls12 = !(flags & 1);
+    u8 flags = rnd() % KEYS;
+    u32 overhead = flags & 1 ? 17 : flags / 2 == 2 ? 16 : 24;
     size_t len = 0, at = 0, used = 0;
     u32 records = 1 + rnd() % 12;
 
@@ -142,7 +145,7 @@ static size_t make_input(u8 *buf, size_t max)
         u32 body = rnd() % 8 ? rnd() % 400 : rnd() % 17000;
 
         if (rnd() % 16)
-            body += tls12 ? 24 : 17;
+            body += overhead;
         if (len + 5 + body > sizeof(stream))
             break;
         for (u32 i = 0; i < 5 + body; i++)
@@ -186,7 +189,7 @@ int main(int argc, char **argv)
 
         LLVMFuzzerTestOneInput(buf, size);
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < KEYS; i++) {
         if (keys[i])
             engine_key_wipe(keys[i]);
         free(keys[i]);

@@ -30,9 +30,14 @@ struct secrets {
     u16 version;
     u16 cipher;
     u8 key[32];
-    u8 salt[4];
-    u8 iv[8];
+    u8 iv[12];
 };
+
+/* Records with a part of their nonce in them: RFC 5288. */
+static inline bool explicit_nonce(const struct secrets *c)
+{
+    return c->version == ENGINE_TLS12 && c->cipher != ENGINE_CHACHAPOLY;
+}
 
 void secrets_random(struct secrets *c, u16 version, u16 cipher);
 struct engine_key *key_new(const struct secrets *c);
@@ -61,7 +66,7 @@ static inline u32 records_len(const struct records *r)
 u32 oracle_record(const struct secrets *c, u64 seq, u8 type, u32 payload,
                   u8 *in, u8 *wire);
 
-/* Calls fn for TLS 1.2 and 1.3 with both ciphers. */
+/* Calls fn for TLS 1.2 and 1.3 with each cipher. */
 void each_suite(void (*fn)(const struct secrets *c));
 
 /* How much to do: less with sanitizers, more with $LINETLS_LONG. */

@@ -64,7 +64,7 @@ struct engine_key *key_new(const struct secrets *c)
 
     assert_non_null(key);
     assert_int_equal(engine_key_init(key, c->version, c->cipher, c->key,
-                                     c->salt, c->iv),
+                                     c->iv),
                      ENGINE_OK);
     return key;
 }
@@ -75,18 +75,28 @@ void key_free(struct engine_key *key)
     free(key);
 }
 
-static void oracle_gcm(const struct secrets *c, const u8 nonce[12],
-                       const u8 *aad, int aad_len, const u8 *in, int len,
-                       u8 *out)
+static const EVP_CIPHER *evp_cipher(u16 cipher)
+{
+    switch (cipher) {
+    case ENGINE_AES_GCM_128:
+        return EVP_aes_128_gcm();
+    case ENGINE_AES_GCM_256:
+        return EVP_aes_256_gcm();
+    default:
+        return EVP_chacha20_poly1305();
+    }
+}
+
+static void oracle_aead(const struct secrets *c, const u8 nonce[12],
+                        const u8 *aad, int aad_len, const u8 *in, int len,
+                        u8 *out)
 {
     EVP_CIPHER_CTX *evp = EVP_CIPHER_CTX_new();
     int n, done = 0;
 
     assert_non_null(evp);
-    assert_true(EVP_EncryptInit_ex(
-        evp, c->cipher == ENGINE_AES_GCM_128 ? EVP_aes_128_gcm()
-                                             : EVP_aes_256_gcm(),
-        NULL, c->key, nonce));
+    assert_true(
+        EVP_EncryptInit_ex(evp, evp_cipher(c->cipher), NULL, c->key, nonce));
     assert_true(EVP_EncryptUpdate(evp, NULL, &n, aad, aad_len));
     if (len) {
         assert_true(EVP_EncryptUpdate(evp, out, &n, in, len));
@@ -111,34 +121,51 @@ static void put64(u8 *p, u64 v)
         p[i] = v >> (56 - 8 * i);
 }
 
-/* RFC 5246 section 6.2.3.3 and RFC 5288 section 3. */
+/* RFC 8446 section 5.3; RFC 7905 section 2 has the same. */
+static void implicit_nonce(const struct secrets *c, u64 seq, u8 nonce[12])
+{
+    u8 seq_bytes[8];
+
+    memcpy(nonce, c->iv, 12);
+    put64(seq_bytes, seq);
+    for (int i = 0; i < 8; i++)
+        nonce[4 + i] ^= seq_bytes[i];
+}
+
+/* RFC 5246 section 6.2.3.3, RFC 5288 section 3, RFC 7905. */
 static u32 oracle12(const struct secrets *c, u64 seq, u8 type, u32 payload,
                     u8 *in, u8 *wire)
 {
+    u32 explicit_len = explicit_nonce(c) ? 8 : 0;
+    u32 prefix = 5 + explicit_len;
     u8 nonce[12], aad[13];
 
     in[0] = type;
     put16(in + 1, 0x0303);
-    put16(in + 3, 8 + payload + 16);
-    rnd_bytes(in + 5, 8 + payload + 16);
+    put16(in + 3, explicit_len + payload + 16);
+    rnd_bytes(in + 5, explicit_len + payload + 16);
 
-    memcpy(nonce, c->salt, 4);
-    memcpy(nonce + 4, in + 5, 8);
+    implicit_nonce(c, seq, nonce);
+    if (explicit_len) {
+        memcpy(nonce, c->iv, 4);
+        memcpy(nonce + 4, in + 5, 8);
+    }
     put64(aad, seq);
     aad[8] = type;
     put16(aad + 9, 0x0303);
     put16(aad + 11, payload);
 
-    memcpy(wire, in, 13);
-    oracle_gcm(c, nonce, aad, sizeof(aad), in + 13, payload, wire + 13);
-    return 13 + payload + 16;
+    memcpy(wire, in, prefix);
+    oracle_aead(c, nonce, aad, sizeof(aad), in + prefix, payload,
+                wire + prefix);
+    return prefix + payload + 16;
 }
 
-/* RFC 8446 sections 5.2 and 5.3. */
+/* RFC 8446 section 5.2. */
 static u32 oracle13(const struct secrets *c, u64 seq, u8 type, u32 payload,
                     u8 *in, u8 *wire)
 {
-    u8 nonce[12], seq_bytes[8];
+    u8 nonce[12];
 
     in[0] = 23;
     put16(in + 1, 0x0303);
@@ -146,14 +173,9 @@ static u32 oracle13(const struct secrets *c, u64 seq, u8 type, u32 payload,
     rnd_bytes(in + 5, payload + 1 + 16);
     in[5 + payload] = type;
 
-    memcpy(nonce, c->salt, 4);
-    memcpy(nonce + 4, c->iv, 8);
-    put64(seq_bytes, seq);
-    for (int i = 0; i < 8; i++)
-        nonce[4 + i] ^= seq_bytes[i];
-
+    implicit_nonce(c, seq, nonce);
     memcpy(wire, in, 5);
-    oracle_gcm(c, nonce, in, 5, in + 5, payload + 1, wire + 5);
+    oracle_aead(c, nonce, in, 5, in + 5, payload + 1, wire + 5);
     return 5 + payload + 1 + 16;
 }
 
@@ -201,12 +223,14 @@ void records_free(struct records *r)
 
 void each_suite(void (*fn)(const struct secrets *c))
 {
+    static const u16 ciphers[] = {ENGINE_AES_GCM_128, ENGINE_AES_GCM_256,
+                                  ENGINE_CHACHAPOLY};
+
     for (u16 version = ENGINE_TLS12; version <= ENGINE_TLS13; version++) {
-        for (u16 cipher = ENGINE_AES_GCM_128; cipher <= ENGINE_AES_GCM_256;
-             cipher++) {
+        for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++) {
             struct secrets c;
 
-            secrets_random(&c, version, cipher);
+            secrets_random(&c, version, ciphers[i]);
             fn(&c);
         }
     }

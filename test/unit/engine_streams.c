@@ -89,8 +89,8 @@ static int try_header(const struct engine_key *key, const u8 hdr[5], u32 step)
 
 static void suite_lengths(const struct secrets *c)
 {
-    bool tls12 = c->version == ENGINE_TLS12;
-    u32 min = tls12 ? 8 + 16 : 1 + 16;
+    bool tls13 = c->version == ENGINE_TLS13;
+    u32 min = (explicit_nonce(c) ? 8 : 0) + (tls13 ? 1 : 0) + 16;
     u32 max = min + 16384;
     struct engine_key *key = key_new(c);
 

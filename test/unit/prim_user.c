@@ -107,3 +107,60 @@ void prim_ghash_mul(const struct prim_ghash *ghash, u64 x[2])
     x[0] = htobe64(hi);
     x[1] = htobe64(lo);
 }
+
+int prim_chacha_init(struct prim_chacha *chacha, const u8 secret[32])
+{
+    EVP_CIPHER_CTX *evp = EVP_CIPHER_CTX_new();
+
+    if (!evp || !EVP_EncryptInit_ex(evp, EVP_chacha20(), NULL, secret, NULL)) {
+        EVP_CIPHER_CTX_free(evp);
+        return -1;
+    }
+    chacha->evp = evp;
+    return 0;
+}
+
+void prim_chacha_wipe(struct prim_chacha *chacha)
+{
+    EVP_CIPHER_CTX_free(chacha->evp);
+    chacha->evp = NULL;
+}
+
+void prim_chacha_xor(const struct prim_chacha *chacha, const u8 nonce[12],
+                     u32 counter, const u8 *in, u8 *out, unsigned int len)
+{
+    u32 first = htole32(counter);
+    u8 iv[16];
+    int n;
+
+    memcpy(iv, &first, 4);
+    memcpy(iv + 4, nonce, 12);
+    if (!EVP_EncryptInit_ex(chacha->evp, NULL, NULL, NULL, iv) ||
+        !EVP_EncryptUpdate(chacha->evp, out, &n, in, len) || n != (int)len)
+        abort();
+}
+
+void prim_poly1305_init(struct prim_poly1305 *poly, const u8 key[32])
+{
+    memcpy(poly->key, key, sizeof(poly->key));
+    poly->len = 0;
+}
+
+void prim_poly1305_update(struct prim_poly1305 *poly, const u8 *p,
+                          unsigned int len)
+{
+    if (len > sizeof(poly->message) - poly->len)
+        abort();
+    memcpy(poly->message + poly->len, p, len);
+    poly->len += len;
+}
+
+void prim_poly1305_final(struct prim_poly1305 *poly, u8 tag[16])
+{
+    size_t n;
+
+    if (!EVP_Q_mac(NULL, "POLY1305", NULL, NULL, NULL, poly->key,
+                   sizeof(poly->key), poly->message, poly->len, tag, 16, &n) ||
+        n != 16)
+        abort();
+}

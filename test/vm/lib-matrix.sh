@@ -6,11 +6,12 @@
 # OpenSSL and one on GnuTLS, on a clean wire and on one with loss, reordering
 # and duplicates. Everything that the wire has seen is searched in the end.
 
-# "version bits OpenSSL's name of the cipher"
-SUITES=("1.2 128 ECDHE-ECDSA-AES128-GCM-SHA256"
-    "1.2 256 ECDHE-ECDSA-AES256-GCM-SHA384"
-    "1.3 128 TLS_AES_128_GCM_SHA256"
-    "1.3 256 TLS_AES_256_GCM_SHA384")
+# "version, GnuTLS's and OpenSSL's name of the cipher"
+SUITES=("1.2 AES-128-GCM ECDHE-ECDSA-AES128-GCM-SHA256"
+    "1.2 AES-256-GCM ECDHE-ECDSA-AES256-GCM-SHA384"
+    "1.3 AES-128-GCM TLS_AES_128_GCM_SHA256"
+    "1.3 AES-256-GCM TLS_AES_256_GCM_SHA384"
+    "1.3 CHACHA20-POLY1305 TLS_CHACHA20_POLY1305_SHA256")
 
 # What a server sends besides the files.
 HEADERS=("HTTP/1.1 200 OK" "HTTP/1.0 200 ok" "Server: nginx")
@@ -46,7 +47,7 @@ get_wget() {
         args+=("$url/$size")
     done
     cli wget -q -nH -nd -P "$work/got" --ca-certificate="$work/cert.pem" \
-        --ciphers="$priority:-CIPHER-ALL:+AES-$bits-GCM" \
+        --ciphers="$priority:-CIPHER-ALL:+$gnutls" \
         --tries=1 --timeout=60 "${args[@]}"
 }
 
@@ -77,11 +78,11 @@ measure() {
 }
 
 # cell CLIENT CONNECTIONS PORT PATH SIZE...: one download of these files in
-# $version, $bits, $cipher on a $wire. All of it is the device's work.
+# $version, $gnutls, $cipher on a $wire. All of it is the device's work.
 cell() {
     local client=$1 connections=$2 port=$3 path=$4 what bytes=0 size few=0
     shift 4
-    what="$wire wire, TLS $version, AES-$bits, $client, port $port$path"
+    what="$wire wire, TLS $version, $gnutls, $client, port $port$path"
     measure "get_$client" "$port" "$path" "$@" || fail "$what: no download"
     for size; do
         bytes=$((bytes + size))
@@ -106,11 +107,11 @@ cell() {
         "${growth[LinetlsSoftwarePackets]} in software"
 }
 
-# each_suite FUNCTION: with $version $bits $cipher set
+# each_suite FUNCTION: with $version $gnutls $cipher set
 each_suite() {
-    local suite version bits cipher
+    local suite version gnutls cipher
     for suite in "${SUITES[@]}"; do
-        read -r version bits cipher <<<"$suite"
+        read -r version gnutls cipher <<<"$suite"
         "$@"
     done
 }
@@ -136,8 +137,8 @@ both_wires() {
 
 # control FUNCTION: the same search finds the files above the device.
 control() {
-    local wire=clean version bits cipher
-    read -r version bits cipher <<<"${SUITES[3]}"
+    local wire=clean version gnutls cipher
+    read -r version gnutls cipher <<<"${SUITES[3]}"
     capture_start above tls0
     "$@"
     capture_stop above

@@ -37,8 +37,8 @@ for version in 1.2 1.3; do
     for cipher in gcm128 gcm256 ccm128 chacha; do
         carry $version $cipher 300000 0
         case $cipher in
-        gcm*) is_eq "$(path_of)" 1 "path of $version $cipher" ;;
-        *) is_eq "$(path_of)" 0 "path of $version $cipher" ;;
+        ccm*) is_eq "$(path_of)" 0 "path of $version $cipher" ;;
+        *) is_eq "$(path_of)" 1 "path of $version $cipher" ;;
         esac
         [ "$(path_of)" = 0 ] || carry $version $cipher 100000 0 -m 1
         is_eq "$(path_of)" 0 "path of $version $cipher in software"
@@ -58,6 +58,7 @@ wire_segments 1
 carry 1.3 gcm256 800000 10 -k 2 -o 3
 carry 1.3 ccm128 800000 6 -k 2
 carry 1.3 chacha 800000 6 -k 2
+is_eq "$(path_of)" 1 "path of chacha"
 carry 1.3 gcm128 5000 0 -c 1
 
 is_gt "$(ulp_stat LinetlsRekeys)" 40 "rekeys"
