@@ -9,10 +9,15 @@
  * record: then the AEAD runs over all of it, straight into the packet if the
  * packet holds all of it, through a scratch area otherwise.
  *
- * Both transforms are synchronous: this runs in softirq, where a packet can't
- * wait.
+ * All transforms are synchronous: this runs in softirq, where a packet can't
+ * wait. On x86 the fast gcm(aes) is known to the API by an asynchronous
+ * wrapper, which puts the work off where vector registers can't be used. What
+ * it wraps, __gcm(aes), is taken here in its place, and used under the same
+ * condition (crypto/simd.c); where that doesn't hold, the API's slower one is.
  */
+#include <asm/simd.h>
 #include <crypto/aead.h>
+#include <crypto/internal/simd.h>
 #include <crypto/skcipher.h>
 #include <linux/local_lock.h>
 #include <linux/mm.h>
@@ -22,9 +27,7 @@
 #include "linetls.h"
 
 #define BLOCK_MAX	64	/* ChaCha20 */
-#define SCRATCH_PAGES	DIV_ROUND_UP(TLS_MAX_PAYLOAD_SIZE + 1 + \
-				     LINETLS_TAG_SIZE, PAGE_SIZE)
-#define SG_MAX		(MAX_SKB_FRAGS + SCRATCH_PAGES + 2)
+#define SG_MAX		(MAX_SKB_FRAGS + LINETLS_RECORD_PAGES + 2)
 
 struct seal_scratch {
 	struct scatterlist src[SG_MAX];
@@ -32,7 +35,7 @@ struct seal_scratch {
 	u8 aad[TLS_AAD_SPACE_SIZE];
 	u8 iv[16];
 	u8 lead[BLOCK_MAX];
-	skb_frag_t record[SCRATCH_PAGES];	/* a record's body and tag */
+	skb_frag_t record[LINETLS_RECORD_PAGES];	/* body and tag */
 };
 
 struct seal_cpu {
@@ -44,11 +47,15 @@ static DEFINE_PER_CPU(struct seal_cpu, seal_cpu) = {
 	.lock = INIT_LOCAL_LOCK(lock),
 };
 
+/* Some cipher's @simd exists. Asked once: each question may run modprobe. */
+static DEFINE_STATIC_KEY_FALSE(have_simd);
+
 static const struct linetls_cipher ciphers[] = {
 	{
 		.type = TLS_CIPHER_AES_GCM_128,
 		.aead = "gcm(aes)",
 		.stream = "ctr(aes)",
+		.simd = "__gcm(aes)",
 		.key_size = TLS_CIPHER_AES_GCM_128_KEY_SIZE,
 		.salt_size = TLS_CIPHER_AES_GCM_128_SALT_SIZE,
 		.block = 16,
@@ -58,6 +65,7 @@ static const struct linetls_cipher ciphers[] = {
 		.type = TLS_CIPHER_AES_GCM_256,
 		.aead = "gcm(aes)",
 		.stream = "ctr(aes)",
+		.simd = "__gcm(aes)",
 		.key_size = TLS_CIPHER_AES_GCM_256_KEY_SIZE,
 		.salt_size = TLS_CIPHER_AES_GCM_256_SALT_SIZE,
 		.block = 16,
@@ -120,6 +128,25 @@ static struct info_layout layout(const struct linetls_cipher *c,
 	return l;
 }
 
+/* Best effort. */
+static void simd_setup(struct linetls_key *key, const u8 *secret)
+{
+	const struct linetls_cipher *c = key->cipher;
+	struct crypto_aead *simd;
+
+	if (!c->simd || !static_branch_likely(&have_simd))
+		return;
+	simd = crypto_alloc_aead(c->simd, CRYPTO_ALG_INTERNAL,
+				 CRYPTO_ALG_INTERNAL | CRYPTO_ALG_ASYNC);
+	if (IS_ERR(simd))
+		return;
+	if (crypto_aead_setkey(simd, secret, c->key_size) ||
+	    crypto_aead_setauthsize(simd, LINETLS_TAG_SIZE))
+		crypto_free_aead(simd);
+	else
+		key->simd = simd;
+}
+
 static int key_setup(struct linetls_key *key, const u8 *secret)
 {
 	const struct linetls_cipher *c = key->cipher;
@@ -143,6 +170,8 @@ static int key_setup(struct linetls_key *key, const u8 *secret)
 	if (!err)
 		err = crypto_sync_skcipher_setkey(key->stream, secret,
 						  c->key_size);
+	if (!err)
+		simd_setup(key, secret);
 	return err;
 }
 
@@ -182,6 +211,7 @@ void linetls_key_put(struct linetls_key *key)
 {
 	if (!key || !refcount_dec_and_test(&key->ref))
 		return;
+	crypto_free_aead(key->simd);
 	crypto_free_aead(key->aead);
 	crypto_free_sync_skcipher(key->stream);
 	kfree_sensitive(key);
@@ -267,6 +297,18 @@ static size_t make_aad(u8 *aad, const struct linetls_record *rec, u32 body_len)
 	return TLS_AAD_SPACE_SIZE;
 }
 
+/* What stands before a record's body: header, and nonce if it carries one. */
+static u32 prepend_size(const struct linetls_record *rec)
+{
+	return TLS_HEADER_SIZE +
+	       (rec->key->explicit_nonce ? LINETLS_EXPLICIT_SIZE : 0);
+}
+
+static u32 body_size(const struct linetls_record *rec)
+{
+	return rec->info.len - prepend_size(rec) - LINETLS_TAG_SIZE;
+}
+
 /*
  * Append bytes [@off, @off + @len) of a list of fragments to a scatterlist of
  * @n entries. Returns the new number of entries, -EINVAL if it would not fit
@@ -327,30 +369,28 @@ static int seal_inner(struct seal_scratch *s, const struct linetls_record *rec,
 	return err;
 }
 
-/* Encrypt a record's body into @dst at @dst_off, its tag behind it. */
-static int seal_whole(struct seal_scratch *s, const struct linetls_record *rec,
-		      u32 prepend, u32 body_len, const skb_frag_t *dst,
-		      int num_dst, u32 dst_off)
+/* @sg of a body and tag, behind the additional data. */
+static int sg_body(struct seal_scratch *s, struct scatterlist *sg, size_t aad_len)
 {
+	sg_init_table(sg, SG_MAX);
+	sg_set_buf(sg, s->aad, aad_len);
+	return 1;
+}
+
+/*
+ * Encrypt a record's body, with its tag behind it, from s->src to s->dst,
+ * which begin with the additional data.
+ */
+static int run_aead(struct seal_scratch *s, const struct linetls_record *rec,
+		    size_t aad_len, u32 body_len)
+{
+	struct crypto_aead *aead = rec->key->aead;
 	struct aead_request *req;
-	int nsrc, ndst, err;
-	size_t aad_len;
+	int err;
 
-	sg_init_table(s->src, SG_MAX);
-	sg_init_table(s->dst, SG_MAX);
-	aad_len = make_aad(s->aad, rec, body_len);
-	sg_set_buf(&s->src[0], s->aad, aad_len);
-	sg_set_buf(&s->dst[0], s->aad, aad_len);
-	nsrc = sg_add(s->src, 1, rec->info.frags, rec->info.num_frags,
-		      prepend, body_len);
-	ndst = sg_add(s->dst, 1, dst, num_dst, dst_off,
-		      body_len + LINETLS_TAG_SIZE);
-	if (nsrc <= 0 || ndst <= 0)
-		return -EINVAL;
-	sg_mark_end(&s->src[nsrc - 1]);
-	sg_mark_end(&s->dst[ndst - 1]);
-
-	req = aead_request_alloc(rec->key->aead, GFP_ATOMIC);
+	if (rec->key->simd && crypto_simd_usable())
+		aead = rec->key->simd;
+	req = aead_request_alloc(aead, GFP_ATOMIC);
 	if (!req)
 		return -ENOMEM;
 	make_aead_iv(s->iv, rec);
@@ -362,16 +402,45 @@ static int seal_whole(struct seal_scratch *s, const struct linetls_record *rec,
 	return err;
 }
 
-/* Copy @len bytes at @off of the scratch record into @skb. */
-static int copy_scratch(const struct seal_scratch *s, u32 off, u32 len,
-			struct sk_buff *skb, int skb_off)
+/*
+ * Encrypt a record's body and write its tag: the first @first bytes of both
+ * into @skb's fragments at @frag_off, the rest into @rest.
+ */
+static int seal_whole(struct seal_scratch *s, const struct linetls_record *rec,
+		      const struct sk_buff *skb, u32 frag_off, u32 first,
+		      const skb_frag_t *rest)
+{
+	const u32 prepend = prepend_size(rec), len = body_size(rec);
+	size_t aad_len = make_aad(s->aad, rec, len);
+	int nsrc, ndst;
+
+	nsrc = sg_body(s, s->src, aad_len);
+	nsrc = sg_add(s->src, nsrc, rec->info.frags, rec->info.num_frags,
+		      prepend, len);
+	ndst = sg_body(s, s->dst, aad_len);
+	if (first)
+		ndst = sg_add(s->dst, ndst, skb_shinfo(skb)->frags,
+			      skb_shinfo(skb)->nr_frags, frag_off, first);
+	if (ndst > 0 && first < len + LINETLS_TAG_SIZE)
+		ndst = sg_add(s->dst, ndst, rest, LINETLS_RECORD_PAGES, 0,
+			      len + LINETLS_TAG_SIZE - first);
+	if (nsrc <= 0 || ndst <= 0)
+		return -EINVAL;
+	sg_mark_end(&s->src[nsrc - 1]);
+	sg_mark_end(&s->dst[ndst - 1]);
+	return run_aead(s, rec, aad_len, len);
+}
+
+/* Copy @len bytes at @off of whole pages into @skb. */
+static int copy_pages(const skb_frag_t *pages, u32 off, u32 len,
+		      struct sk_buff *skb, int skb_off)
 {
 	while (len) {
 		u32 part = min_t(u32, len, PAGE_SIZE - off % PAGE_SIZE);
 		int err;
 
 		err = skb_store_bits(skb, skb_off,
-				     skb_frag_address(&s->record[off / PAGE_SIZE]) +
+				     skb_frag_address(&pages[off / PAGE_SIZE]) +
 				     off % PAGE_SIZE, part);
 		if (err)
 			return err;
@@ -382,20 +451,25 @@ static int copy_scratch(const struct seal_scratch *s, u32 off, u32 len,
 	return 0;
 }
 
+/* Bytes [@from, @to) of what stands before a record's body. */
+static int copy_prepend(const struct linetls_record *rec, u32 from, u32 to,
+			struct sk_buff *skb, int skb_off)
+{
+	return skb_store_bits(skb, skb_off,
+			      skb_frag_address(&rec->info.frags[0]) + from,
+			      to - from);
+}
+
 static int seal_locked(struct seal_scratch *s, const struct linetls_record *rec,
 		       u32 from, u32 to, struct sk_buff *skb, int skb_off)
 {
-	const u32 prepend = TLS_HEADER_SIZE +
-		(rec->key->explicit_nonce ? LINETLS_EXPLICIT_SIZE : 0);
-	const u32 body_len = rec->info.len - prepend - LINETLS_TAG_SIZE;
+	const u32 prepend = prepend_size(rec), body_len = body_size(rec);
 	u32 part;
 	int err;
 
 	if (from < prepend) {
 		part = min(to, prepend) - from;
-		err = skb_store_bits(skb, skb_off,
-				     skb_frag_address(&rec->info.frags[0]) + from,
-				     part);
+		err = copy_prepend(rec, from, from + part, skb, skb_off);
 		if (err)
 			return err;
 		from += part;
@@ -410,14 +484,12 @@ static int seal_locked(struct seal_scratch *s, const struct linetls_record *rec,
 		return seal_inner(s, rec, prepend, from, to, skb,
 				  skb_off - skb_headlen(skb));
 	if (!from && to == body_len + LINETLS_TAG_SIZE)
-		return seal_whole(s, rec, prepend, body_len,
-				  skb_shinfo(skb)->frags,
-				  skb_shinfo(skb)->nr_frags,
-				  skb_off - skb_headlen(skb));
-	err = seal_whole(s, rec, prepend, body_len, s->record, SCRATCH_PAGES, 0);
+		return seal_whole(s, rec, skb, skb_off - skb_headlen(skb), to,
+				  NULL);
+	err = seal_whole(s, rec, skb, 0, 0, s->record);
 	if (err)
 		return err;
-	return copy_scratch(s, from, to - from, skb, skb_off);
+	return copy_pages(s->record, from, to - from, skb, skb_off);
 }
 
 /**
@@ -443,13 +515,98 @@ int linetls_seal(const struct linetls_record *rec, u32 from, u32 to,
 	return err;
 }
 
+/**
+ * linetls_ahead_alloc - room for a record's bytes from @from to its end
+ * @rec:	the caller's reference, from which another one is taken
+ *
+ * Single pages, from any context. NULL: there is no memory, or there are no
+ * bytes of the body before @from, of which to make a packet.
+ */
+struct linetls_ahead *linetls_ahead_alloc(struct linetls_record *rec, u32 from)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN;
+	struct linetls_ahead *ahead;
+	u32 len = rec->info.len - from;
+
+	if (from <= prepend_size(rec))
+		return NULL;
+	ahead = kmalloc(sizeof(*ahead), gfp);
+	if (!ahead)
+		return NULL;
+	refcount_inc(&rec->ref);
+	ahead->rec = rec;
+	ahead->from = from;
+	for (ahead->num_pages = 0; ahead->num_pages * PAGE_SIZE < len;
+	     ahead->num_pages++) {
+		struct page *page = alloc_page(gfp);
+
+		if (!page) {
+			linetls_ahead_free(ahead);
+			return NULL;
+		}
+		skb_frag_fill_page_desc(&ahead->pages[ahead->num_pages], page,
+					0, PAGE_SIZE);
+	}
+	return ahead;
+}
+
+/* linetls_ahead_free - @ahead may be NULL */
+void linetls_ahead_free(struct linetls_ahead *ahead)
+{
+	int i;
+
+	if (!ahead)
+		return;
+	for (i = 0; i < ahead->num_pages; i++)
+		__free_page(skb_frag_page(&ahead->pages[i]));
+	linetls_record_put(ahead->rec);
+	kfree(ahead);
+}
+
+/**
+ * linetls_seal_ahead - encrypt a record's beginning into a packet, and its
+ *			rest ahead
+ * @ahead:	fresh; what is before @ahead->from goes into the packet
+ *
+ * Otherwise as linetls_seal().
+ */
+int linetls_seal_ahead(struct linetls_ahead *ahead, struct sk_buff *skb,
+		       int skb_off)
+{
+	const struct linetls_record *rec = ahead->rec;
+	const u32 prepend = prepend_size(rec);
+	int err;
+
+	err = copy_prepend(rec, 0, prepend, skb, skb_off);
+	if (err)
+		return err;
+	local_lock(&seal_cpu.lock);
+	err = seal_whole(this_cpu_read(seal_cpu.scratch), rec, skb,
+			 skb_off + prepend - skb_headlen(skb),
+			 ahead->from - prepend, ahead->pages);
+	local_unlock(&seal_cpu.lock);
+	return err;
+}
+
+/**
+ * linetls_ahead_copy - bytes [@from, @to) of a record, encrypted before
+ *
+ * @from is not before @ahead->from. Otherwise as linetls_seal().
+ */
+int linetls_ahead_copy(const struct linetls_ahead *ahead, u32 from, u32 to,
+		       struct sk_buff *skb, int skb_off)
+{
+	return copy_pages(ahead->pages, from - ahead->from, to - from, skb,
+			  skb_off);
+}
+
 static void scratch_free(struct seal_scratch *s)
 {
 	int i;
 
 	if (!s)
 		return;
-	for (i = 0; i < SCRATCH_PAGES; i++)
+	for (i = 0; i < LINETLS_RECORD_PAGES; i++)
 		if (skb_frag_size(&s->record[i]))
 			__free_page(skb_frag_page(&s->record[i]));
 	kfree_sensitive(s);
@@ -462,7 +619,7 @@ static struct seal_scratch *scratch_alloc(int node)
 
 	if (!s)
 		return NULL;
-	for (i = 0; i < SCRATCH_PAGES; i++) {
+	for (i = 0; i < LINETLS_RECORD_PAGES; i++) {
 		struct page *page = alloc_pages_node(node, GFP_KERNEL, 0);
 
 		if (!page) {
@@ -497,5 +654,10 @@ int linetls_crypto_init(void)
 		}
 		per_cpu(seal_cpu.scratch, cpu) = s;
 	}
+	if (crypto_has_alg("__gcm(aes)",
+			   CRYPTO_ALG_TYPE_AEAD | CRYPTO_ALG_INTERNAL,
+			   CRYPTO_ALG_TYPE_MASK | CRYPTO_ALG_INTERNAL |
+			   CRYPTO_ALG_ASYNC))
+		static_branch_enable(&have_simd);
 	return 0;
 }

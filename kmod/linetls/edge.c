@@ -29,6 +29,7 @@ struct edge_packet {
 	int payload_off;
 	u32 payload_len;
 	u32 seq;
+	u32 snd_nxt;	/* TCP's, before the packet if it is sent in order */
 };
 
 static struct sk_buff *drop(struct linetls_ctx *ctx, struct sk_buff *skb,
@@ -194,6 +195,58 @@ static int fill_acked(struct sk_buff *skb, int off, u32 len)
 	return 0;
 }
 
+/* What has been encrypted ahead for a packet at @from of @rec, or NULL. */
+static struct linetls_ahead *take_ahead(struct linetls_ctx *ctx,
+					const struct linetls_record *rec,
+					u32 from)
+{
+	struct linetls_ahead *ahead;
+
+	spin_lock(&ctx->offload->lock);
+	ahead = ctx->ahead;
+	if (ahead && ahead->rec == rec && from >= ahead->from)
+		ctx->ahead = NULL;
+	else
+		ahead = NULL;
+	spin_unlock(&ctx->offload->lock);
+	return ahead;
+}
+
+static void leave_ahead(struct linetls_ctx *ctx, struct linetls_ahead *ahead)
+{
+	spin_lock(&ctx->offload->lock);
+	swap(ctx->ahead, ahead);
+	spin_unlock(&ctx->offload->lock);
+	linetls_ahead_free(ahead);
+}
+
+/*
+ * Encrypt bytes [@from, @to) of a record: from what was encrypted ahead; else,
+ * if TCP has yet to send the rest, together with it; else alone.
+ */
+static int encrypt_part(struct linetls_ctx *ctx, const struct edge_packet *pkt,
+			struct linetls_record *rec, u32 from, u32 to,
+			struct sk_buff *nskb, int off)
+{
+	struct linetls_ahead *ahead = NULL;
+	int err;
+
+	if (from)
+		ahead = take_ahead(ctx, rec, from);
+	else if (to != rec->info.len && after(rec->info.end_seq, pkt->snd_nxt))
+		ahead = linetls_ahead_alloc(rec, to);
+	if (!ahead)
+		return linetls_seal(rec, from, to, nskb, off);
+
+	err = from ? linetls_ahead_copy(ahead, from, to, nskb, off) :
+		     linetls_seal_ahead(ahead, nskb, off);
+	if (!err && to != rec->info.len)
+		leave_ahead(ctx, ahead);
+	else
+		linetls_ahead_free(ahead);
+	return err;
+}
+
 /* Encrypt the packet's payload from its records into @nskb. */
 static int encrypt_payload(struct linetls_ctx *ctx,
 			   const struct edge_packet *pkt, struct sk_buff *nskb)
@@ -216,8 +269,8 @@ static int encrypt_payload(struct linetls_ctx *ctx,
 						      fill_acked(nskb, off, n);
 		} else {
 			n = min(rec->info.end_seq - seq, end - seq);
-			err = linetls_seal(rec, seq - start, seq - start + n,
-					   nskb, off);
+			err = encrypt_part(ctx, pkt, rec, seq - start,
+					   seq - start + n, nskb, off);
 		}
 		linetls_record_put(rec);
 		seq += n;
@@ -326,11 +379,12 @@ static void take_ownership(struct sk_buff *nskb, struct sk_buff *skb)
 /* Returns the packet to send instead, or NULL: dropped and counted. */
 static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
 				      struct sk_buff *skb,
-				      const struct edge_packet *pkt)
+				      struct edge_packet *pkt)
 {
 	struct sk_buff *nskb = alloc_packet(skb, pkt);
 	int err;
 
+	pkt->snd_nxt = READ_ONCE(tcp_sk(skb->sk)->snd_nxt);
 	err = nskb ? encrypt_payload(ctx, pkt, nskb) : -ENOMEM;
 	trace_linetls_software(skb->sk, pkt->seq, pkt->payload_len, err);
 	if (err) {

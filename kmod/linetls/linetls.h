@@ -39,6 +39,8 @@ struct linetls_net;
  * @type:	TLS_CIPHER_*
  * @aead:	name in the crypto API, for whole records
  * @stream:	the same cipher's key stream, for the inner part of a record
+ * @simd:	@aead where vector registers may be used, if it is one that
+ *		must be asked for; see crypto.c
  * @key_size:	bytes of key
  * @salt_size:	bytes of implicit nonce; the rest of the nonce is the IV
  * @block:	bytes of key stream per step of the counter
@@ -49,6 +51,7 @@ struct linetls_cipher {
 	u16 type;
 	const char *aead;
 	const char *stream;
+	const char *simd;
 	u8 key_size;
 	u8 salt_size;
 	u8 block;
@@ -62,6 +65,7 @@ struct linetls_cipher {
  * @cipher:	which
  * @aead:	its transforms
  * @stream:	...
+ * @simd:	... or NULL
  * @version:	TLS_1_2_VERSION or TLS_1_3_VERSION
  * @explicit_nonce: each record carries a part of its nonce (RFC 5288)
  * @nonce:	salt and IV
@@ -72,6 +76,7 @@ struct linetls_key {
 	const struct linetls_cipher *cipher;
 	struct crypto_aead *aead;
 	struct crypto_sync_skcipher *stream;
+	struct crypto_aead *simd;
 	u16 version;
 	bool explicit_nonce;
 	u8 nonce[LINETLS_NONCE_SIZE];
@@ -98,6 +103,28 @@ struct linetls_record {
 	u16 charged;
 	u8 type;
 	struct tls_record_info info;
+};
+
+/* Pages for the body and tag of any record. */
+#define LINETLS_RECORD_PAGES	DIV_ROUND_UP(TLS_MAX_PAYLOAD_SIZE + 1 + \
+					     LINETLS_TAG_SIZE, PAGE_SIZE)
+
+/**
+ * struct linetls_ahead - ciphertext of a record's rest, for packets to come
+ * @rec:	whose; a reference
+ * @from:	offset in the record of the first byte
+ * @num_pages:	entries of @pages
+ * @pages:	the bytes
+ *
+ * Whoever encrypts the first packet of a record has to pass over all of it for
+ * the tag, and keeps what the packet has no room for: each byte is encrypted
+ * once. One owner at a time.
+ */
+struct linetls_ahead {
+	struct linetls_record *rec;
+	u32 from;
+	int num_pages;
+	skb_frag_t pages[LINETLS_RECORD_PAGES];
 };
 
 /**
@@ -147,6 +174,7 @@ struct linetls_count {
  * @broken:	somebody else has written to the stream: nothing more is sent
  * @tracker:	records sent and not acknowledged
  * @count:	for LINETLS_TX_STATUS
+ * @ahead:	of the last record that software has begun, or NULL
  * @dev_start:	the device encrypts from this TCP sequence number on
  * @dev_start_open: packets before @dev_start may still be sent
  * @route_dev:	device that the last binding was tried for; only compared
@@ -160,7 +188,7 @@ struct linetls_count {
  * @work:	the end of a context that had TLS_TX
  *
  * Lives until both the socket and a device event under way have dropped
- * tls.refcount. Who protects what: see the top; @tracker, @count and @dev_*
+ * tls.refcount. Who protects what: see the top; @tracker to @dev_start_open
  * by offload->lock, @on_device to @sk_gone by bound_lock (device.c), all else
  * by the socket lock.
  */
@@ -184,6 +212,7 @@ struct linetls_ctx {
 
 	struct linetls_tracker tracker;
 	struct linetls_count count;
+	struct linetls_ahead *ahead;
 	u32 dev_start;
 	bool dev_start_open;
 
@@ -259,6 +288,12 @@ int linetls_crypto_init(void);
 void linetls_crypto_exit(void);
 int linetls_seal(const struct linetls_record *rec, u32 from, u32 to,
 		 struct sk_buff *skb, int skb_off);
+struct linetls_ahead *linetls_ahead_alloc(struct linetls_record *rec, u32 from);
+void linetls_ahead_free(struct linetls_ahead *ahead);
+int linetls_seal_ahead(struct linetls_ahead *ahead, struct sk_buff *skb,
+		       int skb_off);
+int linetls_ahead_copy(const struct linetls_ahead *ahead, u32 from, u32 to,
+		       struct sk_buff *skb, int skb_off);
 
 /* edge.c */
 int linetls_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl);

@@ -98,6 +98,8 @@ static void linetls_sk_destruct(struct sock *sk)
 	clean_acked_data_disable(inet_csk(sk));
 	linetls_record_clear(&ctx->open);
 	linetls_drop_push(ctx);
+	linetls_ahead_free(ctx->ahead);
+	ctx->ahead = NULL;
 	linetls_tracker_destroy(ctx);
 	linetls_sk_gone(ctx);
 	linetls_ctx_put(ctx);

@@ -177,6 +177,7 @@ void linetls_tracker_release(struct sock *sk, struct linetls_ctx *ctx,
 			     u32 acked_seq)
 {
 	struct linetls_tracker *t = &ctx->tracker;
+	struct linetls_ahead *ahead = NULL;
 	struct linetls_record *rec;
 	int charged = 0;
 	u32 n = 0;
@@ -193,7 +194,11 @@ void linetls_tracker_release(struct sock *sk, struct linetls_ctx *ctx,
 		/* Drivers read records under the lock: put is safe at once. */
 		linetls_record_put(tracker_pop(ctx));
 	}
+	if (unlikely(ctx->ahead) &&
+	    !after(ctx->ahead->rec->info.end_seq, acked_seq))
+		swap(ahead, ctx->ahead);
 	spin_unlock_bh(&ctx->offload->lock);
+	linetls_ahead_free(ahead);
 	if (n)
 		trace_linetls_release(sk, acked_seq, n);
 	if (charged) {
