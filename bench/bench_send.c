@@ -160,8 +160,11 @@ static void send_one(const struct job *job)
     if (job->way == LIBSSL)
         ssl = handshake(job->ctx, fd, 1);
     if (job->way == TLS || job->way == LINETLS) {
+        struct keys keys;
+
+        make_keys(&keys, "1.3", "gcm128", 0);
         set_ulp(fd, ways[job->way]);
-        set_keys(fd, TLS_TX, getenv("BENCH_VERSION") ?: "1.3", "128");
+        set_keys(fd, TLS_TX, &keys);
     }
     if (job->file >= 0 && !ssl)
         send_file(job, fd);
