@@ -146,6 +146,14 @@ static int nic_change_mtu(struct net_device *dev, int mtu)
 	return 0;
 }
 
+/* The address is the lower device's; nic_follow() then makes it ours. */
+static int nic_set_mac_address(struct net_device *dev, void *addr)
+{
+	struct nic *nic = netdev_priv(dev);
+
+	return dev_set_mac_address(nic->lower, addr, NULL);
+}
+
 static int nic_get_iflink(const struct net_device *dev)
 {
 	struct nic *nic = netdev_priv(dev);
@@ -169,6 +177,7 @@ static const struct net_device_ops nic_netdev_ops = {
 	.ndo_set_rx_mode = nic_set_rx_mode,
 	.ndo_change_rx_flags = nic_change_rx_flags,
 	.ndo_change_mtu = nic_change_mtu,
+	.ndo_set_mac_address = nic_set_mac_address,
 	.ndo_validate_addr = eth_validate_addr,
 	.ndo_get_stats64 = nic_get_stats64,
 	.ndo_get_iflink = nic_get_iflink,
