@@ -112,6 +112,7 @@ enum linetls_tx_reason {
 	LINETLS_REASON_DRIVER = 6,	/* not known to go by skb->decrypted */
 	LINETLS_REASON_FEATURE_OFF = 7,	/* tls-hw-tx-offload was switched off */
 	LINETLS_REASON_WRAPPED = 8,	/* IPsec or a tunnel on the route */
+	LINETLS_REASON_ROUTE = 9,	/* the route leads past the device */
 };
 
 /*
@@ -154,6 +155,11 @@ struct linetls_tx_status {
 	__u64 dropped_packets;		/* could not be encrypted */
 	__u64 zerocopy_bytes;		/* sent out of the page cache */
 	__u64 copied_bytes;		/* of sendfile() and splice(), copied */
+	__u64 resyncs;			/* device packets out of order */
+	__u32 fallbacks;		/* from a device to software */
+	__u32 reoffloads;		/* from software to a device */
+	__u8 fallback_reason;		/* of the last fallback */
+	__u8 pad[7];
 };
 
 #endif

@@ -17,6 +17,7 @@
  */
 #include <linux/netdevice.h>
 #include <linux/rwsem.h>
+#include <net/bonding.h>
 #include <net/dst.h>
 #include <net/rtnetlink.h>
 #include <net/tcp.h>
@@ -27,7 +28,7 @@
 /* Writers: device events. Readers: whoever calls tlsdev_ops. */
 static DECLARE_RWSEM(linetls_dev_lock);
 
-/* bound_lock: the contexts with a device by tls.list; on_device, sk_gone. */
+/* bound_lock: the contexts with a device by tls.list; on_device to reoffloads. */
 static LIST_HEAD(bound_list);
 static DEFINE_SPINLOCK(bound_lock);
 
@@ -44,23 +45,53 @@ static bool goes_by_mark(const struct net_device *dev)
 }
 
 /*
+ * A bond tells the device of a flow where that depends on the flow alone.
+ * With one active device at a time it depends on nothing.
+ */
+static struct net_device *lowest_dev(struct net_device *dev, struct sock *sk)
+{
+	struct net_device *lowest = netdev_sk_get_lowest_dev(dev, sk);
+	struct bonding *bond = netdev_priv(lowest);
+
+	if (!netif_is_bond_master(lowest) ||
+	    BOND_MODE(bond) != BOND_MODE_ACTIVEBACKUP)
+		return lowest;
+	return bond_option_active_slave_get_rcu(bond) ?: lowest;
+}
+
+/**
+ * linetls_dst_dev - the device in which packets of a route end as TCP made them
+ * @reason:	if there is none, the enum linetls_tx_reason why, else 0
+ *
+ * Context: RCU reader. Returns it, or NULL if @dst is, or if IP puts something
+ * around what it sends by this route.
+ */
+struct net_device *linetls_dst_dev(struct sock *sk, const struct dst_entry *dst,
+				   u8 *reason)
+{
+	struct net_device *dev = dst ? READ_ONCE(dst->dev) : NULL;
+
+	*reason = LINETLS_REASON_NO_ROUTE;
+	if (!dev)
+		return NULL;
+	*reason = LINETLS_REASON_WRAPPED;
+	if (dst_xfrm(dst) || dst->lwtstate)
+		return NULL;
+	*reason = LINETLS_REASON_NONE;
+	return lowest_dev(dev, sk);
+}
+
+/*
  * The device that the socket's packets leave by, held; or NULL and the
  * enum linetls_tx_reason why there is none.
  */
 static struct net_device *route_device(struct sock *sk, u8 *reason)
 {
-	struct net_device *dev = NULL;
-	struct dst_entry *dst;
+	struct net_device *dev;
 
-	*reason = LINETLS_REASON_NO_ROUTE;
 	rcu_read_lock();
-	dst = __sk_dst_get(sk);
-	if (dst && linetls_is_wrapped(dst)) {
-		*reason = LINETLS_REASON_WRAPPED;
-	} else if (dst && READ_ONCE(dst->dev)) {
-		dev = netdev_sk_get_lowest_dev(READ_ONCE(dst->dev), sk);
-		dev_hold(dev);
-	}
+	dev = linetls_dst_dev(sk, __sk_dst_get(sk), reason);
+	dev_hold(dev);
 	rcu_read_unlock();
 	return dev;
 }
@@ -77,18 +108,47 @@ static struct net_device *bound_device(const struct linetls_ctx *ctx)
 					 lockdep_is_held(&linetls_dev_lock));
 }
 
-/* Keep the counters of current connections true. bound_lock held. */
-static void set_on_device(struct linetls_ctx *ctx, bool on_device)
+static void count_reoffload(struct linetls_ctx *ctx)
 {
-	if (ctx->counted) {
-		linetls_stat_dec(ctx->net, ctx->on_device ?
-				 LINETLS_STAT_CURR_TX_DEVICE :
-				 LINETLS_STAT_CURR_TX_SW);
-		linetls_stat_inc(ctx->net, on_device ?
-				 LINETLS_STAT_CURR_TX_DEVICE :
-				 LINETLS_STAT_CURR_TX_SW);
-	}
-	ctx->on_device = on_device;
+	ctx->reoffloads++;
+	linetls_stat_inc(ctx->net, LINETLS_STAT_REOFFLOADS);
+	linetls_stat_inc(ctx->net, LINETLS_STAT_CURR_TX_DEVICE);
+	linetls_stat_dec(ctx->net, LINETLS_STAT_CURR_TX_SW);
+	trace_linetls_reoffload(ctx->tls.sk);
+}
+
+static void count_fallback(struct linetls_ctx *ctx, u8 reason)
+{
+	ctx->fallbacks++;
+	ctx->fallback_reason = reason;
+	linetls_stat_inc(ctx->net, LINETLS_STAT_FALLBACKS);
+	linetls_stat_inc(ctx->net, LINETLS_STAT_CURR_TX_SW);
+	linetls_stat_dec(ctx->net, LINETLS_STAT_CURR_TX_DEVICE);
+	trace_linetls_fallback(ctx->tls.sk, reason);
+}
+
+/*
+ * Who encrypts what TCP sends from now on: the device (@reason 0), or software
+ * (an enum linetls_tx_reason). bound_lock held.
+ */
+static void set_path(struct linetls_ctx *ctx, u8 reason)
+{
+	bool on_device = !reason;
+
+	if (ctx->counted && on_device && !ctx->on_device)
+		count_reoffload(ctx);
+	else if (ctx->counted && !on_device && ctx->on_device)
+		count_fallback(ctx, reason);
+	WRITE_ONCE(ctx->on_device, on_device);
+	WRITE_ONCE(ctx->reason, reason);
+	linetls_stat_reason(ctx->net, reason);
+}
+
+static void set_path_locked(struct linetls_ctx *ctx, u8 reason)
+{
+	spin_lock_bh(&bound_lock);
+	set_path(ctx, reason);
+	spin_unlock_bh(&bound_lock);
 }
 
 /*
@@ -125,13 +185,13 @@ static u8 add_device(struct sock *sk, struct linetls_ctx *ctx,
 	spin_lock_bh(&ctx->offload->lock);
 	ctx->dev_start = start;
 	ctx->dev_start_open = before(tcp_sk(sk)->snd_una, start);
+	ctx->dev_next = start;
 	spin_unlock_bh(&ctx->offload->lock);
 
 	dev_hold(dev);
 	rcu_assign_pointer(ctx->tls.netdev, dev);
 	spin_lock_bh(&bound_lock);
 	list_add_tail(&ctx->tls.list, &bound_list);
-	set_on_device(ctx, true);
 	spin_unlock_bh(&bound_lock);
 	return LINETLS_REASON_NONE;
 }
@@ -146,7 +206,8 @@ static void del_device(struct linetls_ctx *ctx, struct net_device *dev)
 /*
  * Take the keys away from the bound device. What was on its way to the driver
  * is through after synchronize_net(); what a queue still holds, the driver
- * drops. Socket lock and linetls_dev_lock (reading) held.
+ * drops. The caller says who encrypts instead, before it lets go of the socket
+ * lock. Socket lock and linetls_dev_lock (reading) held.
  */
 static void leave_device(struct linetls_ctx *ctx)
 {
@@ -157,17 +218,9 @@ static void leave_device(struct linetls_ctx *ctx)
 	RCU_INIT_POINTER(ctx->tls.netdev, NULL);
 	spin_lock_bh(&bound_lock);
 	list_del(&ctx->tls.list);
-	set_on_device(ctx, false);
 	spin_unlock_bh(&bound_lock);
 	synchronize_net();
 	del_device(ctx, dev);
-}
-
-static void set_reason(struct linetls_ctx *ctx, u8 reason)
-{
-	WRITE_ONCE(ctx->reason, reason);
-	if (reason)
-		linetls_stat_reason(ctx->net, reason);
 }
 
 /*
@@ -184,11 +237,10 @@ static void fail_required(struct sock *sk, struct linetls_ctx *ctx)
 /* What linetls_route_changed() will compare with. */
 static void note_route(struct linetls_ctx *ctx, struct sock *sk)
 {
-	const struct dst_entry *dst;
+	u8 reason;
 
 	rcu_read_lock();
-	dst = __sk_dst_get(sk);
-	ctx->route_dev = dst ? READ_ONCE(dst->dev) : NULL;
+	ctx->route_dev = linetls_dst_dev(sk, __sk_dst_get(sk), &reason);
 	rcu_read_unlock();
 	ctx->dev_gen = READ_ONCE(linetls_dev_gen);
 }
@@ -209,7 +261,7 @@ static u8 bind(struct sock *sk, struct linetls_ctx *ctx)
 	leave_device(ctx);
 	if (dev)
 		reason = add_device(sk, ctx, dev);
-	set_reason(ctx, reason);
+	set_path_locked(ctx, reason);
 	up_read(&linetls_dev_lock);
 	trace_linetls_bind(sk, dev ? dev->ifindex : 0, next_record_seq(sk, ctx),
 			   reason);
@@ -227,7 +279,7 @@ static u8 bind(struct sock *sk, struct linetls_ctx *ctx)
 int linetls_bind(struct sock *sk, struct linetls_ctx *ctx)
 {
 	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE)
-		set_reason(ctx, LINETLS_REASON_MODE);
+		set_path_locked(ctx, LINETLS_REASON_MODE);
 	else if (bind(sk, ctx) && ctx->mode == LINETLS_TX_MODE_REQUIRE)
 		return -ENODEV;
 	return 0;
@@ -261,29 +313,43 @@ void linetls_bind_key(struct sock *sk, struct linetls_ctx *ctx)
 void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx)
 {
 	struct net_device *dev;
-	bool same, capable;
 	u8 reason;
 
 	if (ctx->push || !__sk_dst_get(sk))
 		return;
 	note_route(ctx, sk);
 	dev = route_device(sk, &reason);
-	if (!dev && ctx->mode == LINETLS_TX_MODE_REQUIRE) {
-		set_reason(ctx, reason);
-		fail_required(sk, ctx);
+	if (dev && rcu_access_pointer(ctx->tls.netdev) == dev) {
+		dev_put(dev);
+		return;
 	}
-	if (!dev)
-		return;
-	same = rcu_access_pointer(ctx->tls.netdev) == dev;
-	capable = is_capable(dev) && (dev->flags & IFF_UP);
+	if (dev && is_capable(dev) && (dev->flags & IFF_UP)) {
+		reason = bind(sk, ctx);
+	} else if (ctx->mode == LINETLS_TX_MODE_REQUIRE) {
+		if (dev)
+			reason = LINETLS_REASON_NO_FEATURE;
+		set_path_locked(ctx, reason);
+	}
 	dev_put(dev);
-	if (same)
-		return;
-	reason = capable ? bind(sk, ctx) : LINETLS_REASON_NO_FEATURE;
-	if (!reason)
-		linetls_stat_inc(ctx->net, LINETLS_STAT_REOFFLOADS);
-	else if (ctx->mode == LINETLS_TX_MODE_REQUIRE)
+	if (reason && ctx->mode == LINETLS_TX_MODE_REQUIRE)
 		fail_required(sk, ctx);
+}
+
+/**
+ * linetls_note_path - the edge has found that the route now leads to the bound
+ * device, or no longer
+ * @reason:	0, or an enum linetls_tx_reason
+ *
+ * The device keeps the keys: the route may come back. Context: in TCP, which
+ * has the socket lock, or bh_lock_sock() and no owner; never during a bind.
+ */
+void linetls_note_path(struct linetls_ctx *ctx, u8 reason)
+{
+	spin_lock_bh(&bound_lock);
+	/* Unless a device event has more to say: see device_gone(). */
+	if (rcu_access_pointer(ctx->tls.netdev))
+		set_path(ctx, reason);
+	spin_unlock_bh(&bound_lock);
 }
 
 /* linetls_count_start - TLS_TX was done. Context: socket lock held. */
@@ -340,9 +406,7 @@ static void to_software(struct linetls_ctx *ctx, u8 reason)
 {
 	struct sock *sk = ctx->tls.sk;
 
-	set_on_device(ctx, false);
-	set_reason(ctx, reason);
-	trace_linetls_bind(sk, 0, 0, reason);
+	set_path(ctx, reason);
 	if (ctx->mode == LINETLS_TX_MODE_REQUIRE)
 		fail_required(sk, ctx);
 }

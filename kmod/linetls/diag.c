@@ -29,6 +29,7 @@ static const u8 reason_stat[] = {
 	[LINETLS_REASON_DRIVER] = LINETLS_STAT_REASON_DRIVER,
 	[LINETLS_REASON_FEATURE_OFF] = LINETLS_STAT_REASON_FEATURE_OFF,
 	[LINETLS_REASON_WRAPPED] = LINETLS_STAT_REASON_WRAPPED,
+	[LINETLS_REASON_ROUTE] = LINETLS_STAT_REASON_ROUTE,
 };
 
 /* linetls_stat_reason - count why a connection is not on a device */
@@ -100,7 +101,7 @@ static u16 user_conf(const struct linetls_ctx *ctx)
 {
 	if (ctx->tls.tx_conf != TLS_HW)
 		return TLS_CONF_BASE;
-	return rcu_access_pointer(ctx->tls.netdev) ? TLS_CONF_HW : TLS_CONF_SW;
+	return READ_ONCE(ctx->on_device) ? TLS_CONF_HW : TLS_CONF_SW;
 }
 
 /* Context: RCU reader and socket lock, or not even that (sock_diag). */
@@ -160,9 +161,13 @@ int linetls_get_status(struct sock *sk, struct linetls_tx_status *status)
 	status->mode = ctx->mode;
 	status->reason = READ_ONCE(ctx->reason);
 
+	status->fallback_reason = READ_ONCE(ctx->fallback_reason);
+	status->fallbacks = READ_ONCE(ctx->fallbacks);
+	status->reoffloads = READ_ONCE(ctx->reoffloads);
+
 	rcu_read_lock();
 	dev = rcu_dereference(ctx->tls.netdev);
-	if (dev) {
+	if (dev && READ_ONCE(ctx->on_device)) {
 		status->path = LINETLS_TX_PATH_DEVICE;
 		status->ifindex = dev->ifindex;
 	}
@@ -179,6 +184,7 @@ int linetls_get_status(struct sock *sk, struct linetls_tx_status *status)
 	status->software_packets = ctx->count.software_packets;
 	status->software_bytes = ctx->count.software_bytes;
 	status->dropped_packets = ctx->count.dropped_packets;
+	status->resyncs = ctx->count.resyncs;
 	spin_unlock_bh(&ctx->offload->lock);
 	return 0;
 }

@@ -146,6 +146,13 @@ static bool aim_hint(struct linetls_ctx *ctx, const struct sk_buff *skb,
 		goto out;
 	offload->retransmit_hint = &rec->info;
 	offload->hint_record_sn = rec->sn;
+	if (pkt->seq != ctx->dev_next) {
+		ctx->count.resyncs++;
+		linetls_stat_inc(ctx->net, LINETLS_STAT_RESYNCS);
+		trace_linetls_resync(ctx->tls.sk, pkt->seq, ctx->dev_next,
+				     rec);
+	}
+	ctx->dev_next = pkt->seq + pkt->payload_len;
 	ctx->count.device_packets++;
 	ctx->count.device_bytes += pkt->payload_len;
 	found = true;
@@ -406,24 +413,25 @@ static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
 	return nskb;
 }
 
-/*
- * Does the route lead straight to the bound device? A bond hands the packet
- * to the core again, for the real device.
- */
-static bool leads_to_device(struct sock *sk, const struct linetls_ctx *ctx)
+/* Does the route lead straight to the bound device, or through a bond? */
+static bool leads_to_device(struct sock *sk, struct linetls_ctx *ctx)
 {
 	const struct net_device *bound = rcu_dereference(ctx->tls.netdev);
 	const struct dst_entry *dst = __sk_dst_get(sk);
 	const struct net_device *dev;
+	u8 reason;
 
 	if (!bound)
 		return false;
 	/* IP will look for a route, and the other place for the device. */
 	if (!dst)
 		return true;
-	dev = READ_ONCE(dst->dev);
-	return (dev == bound || netif_is_bond_master(dev)) &&
-	       !linetls_is_wrapped(dst);
+	dev = linetls_dst_dev(sk, dst, &reason);
+	if (dev && dev != bound)
+		reason = LINETLS_REASON_ROUTE;
+	if (unlikely(!reason != READ_ONCE(ctx->on_device)))
+		linetls_note_path(ctx, reason);
+	return !reason;
 }
 
 /**

@@ -6,6 +6,7 @@
  *   tls.tx_lock (mutex)	one sender at a time; held across waits for memory
  *   socket lock		ctx->open, ctx->push*, the send state
  *   linetls_dev_lock		(rwsem) ctx->tls.netdev against device events
+ *   bound_lock			(spinlock, device.c) who encrypts, and its counters
  *   offload->lock		(spinlock) the tracker, counters of the context
  * The transmit path runs without the socket lock, in softirq or with softirqs
  * off; it takes only offload->lock, and ctx->tls.netdev under RCU.
@@ -150,6 +151,7 @@ struct linetls_count {
 	u64 software_packets;
 	u64 software_bytes;
 	u64 dropped_packets;
+	u64 resyncs;
 };
 
 /**
@@ -177,10 +179,14 @@ struct linetls_count {
  * @ahead:	of the last record that software has begun, or NULL
  * @dev_start:	the device encrypts from this TCP sequence number on
  * @dev_start_open: packets before @dev_start may still be sent
+ * @dev_next:	what follows the last packet for the device
  * @route_dev:	device that the last binding was tried for; only compared
  * @dev_gen:	linetls_dev_gen at that time
- * @on_device:	what the counters of current connections were told
- * @counted:	they were told anything
+ * @on_device:	a device has the keys, and the route leads to it
+ * @fallbacks:	how often that ended
+ * @reoffloads:	how often it began, but for TLS_TX
+ * @fallback_reason: enum linetls_tx_reason of the last fallback
+ * @counted:	the counters of connections know this one
  * @sk_gone:	the socket must not be looked at any more
  * @destruct:	the socket's own sk_destruct
  * @ip_ops:	the socket's own icsk_af_ops
@@ -215,12 +221,16 @@ struct linetls_ctx {
 	struct linetls_ahead *ahead;
 	u32 dev_start;
 	bool dev_start_open;
+	u32 dev_next;
 
 	const struct net_device *route_dev;
 	u32 dev_gen;
 	bool on_device;
 	bool counted;
 	bool sk_gone;
+	u8 fallback_reason;
+	u32 fallbacks;
+	u32 reoffloads;
 
 	void (*destruct)(struct sock *sk);
 	const struct inet_connection_sock_af_ops *ip_ops;
@@ -300,19 +310,16 @@ int linetls_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl);
 struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
 				      struct sk_buff *skb);
 
-/* Does IP put something around what it sends by this route? */
-static inline bool linetls_is_wrapped(const struct dst_entry *dst)
-{
-	return dst_xfrm(dst) || dst->lwtstate;
-}
-
 /* device.c */
 int linetls_device_init(void);
 void linetls_device_exit(void);
 extern u32 linetls_dev_gen;
+struct net_device *linetls_dst_dev(struct sock *sk, const struct dst_entry *dst,
+				   u8 *reason);
 int linetls_bind(struct sock *sk, struct linetls_ctx *ctx);
 void linetls_bind_key(struct sock *sk, struct linetls_ctx *ctx);
 void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx);
+void linetls_note_path(struct linetls_ctx *ctx, u8 reason);
 void linetls_unbind(struct linetls_ctx *ctx);
 void linetls_count_start(struct linetls_ctx *ctx);
 void linetls_sk_gone(struct linetls_ctx *ctx);
@@ -322,10 +329,16 @@ static inline bool linetls_route_changed(struct sock *sk,
 					 const struct linetls_ctx *ctx)
 {
 	const struct dst_entry *dst = __sk_dst_get(sk);
+	u8 reason;
+	bool changed;
 
-	return ctx->mode != LINETLS_TX_MODE_SOFTWARE && dst &&
-	       (READ_ONCE(dst->dev) != ctx->route_dev ||
-		READ_ONCE(linetls_dev_gen) != ctx->dev_gen);
+	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE || !dst)
+		return false;
+	rcu_read_lock();
+	changed = linetls_dst_dev(sk, dst, &reason) != ctx->route_dev ||
+		  READ_ONCE(linetls_dev_gen) != ctx->dev_gen;
+	rcu_read_unlock();
+	return changed;
 }
 
 /* diag.c */
@@ -334,12 +347,14 @@ static inline bool linetls_route_changed(struct sock *sk,
 	x(CURR_TX_DEVICE, "LinetlsCurrTxDevice")			\
 	x(TX_SW, "LinetlsTxSw")						\
 	x(TX_DEVICE, "LinetlsTxDevice")					\
+	x(FALLBACKS, "LinetlsFallbacks")				\
 	x(REOFFLOADS, "LinetlsReoffloads")				\
 	x(REKEYS, "LinetlsRekeys")					\
 	x(RECORDS, "LinetlsRecords")					\
 	x(RECORDS_TRACKED, "LinetlsRecordsTracked")			\
 	x(DEVICE_PACKETS, "LinetlsDevicePackets")			\
 	x(DEVICE_BYTES, "LinetlsDeviceBytes")				\
+	x(RESYNCS, "LinetlsResyncs")					\
 	x(SW_PACKETS, "LinetlsSoftwarePackets")				\
 	x(SW_BYTES, "LinetlsSoftwareBytes")				\
 	x(DROP_HEADER, "LinetlsDropHeader")				\
@@ -356,7 +371,8 @@ static inline bool linetls_route_changed(struct sock *sk,
 	x(REASON_REFUSED, "LinetlsReasonRefused")			\
 	x(REASON_DRIVER, "LinetlsReasonDriver")				\
 	x(REASON_FEATURE_OFF, "LinetlsReasonFeatureOff")		\
-	x(REASON_WRAPPED, "LinetlsReasonWrapped")
+	x(REASON_WRAPPED, "LinetlsReasonWrapped")			\
+	x(REASON_ROUTE, "LinetlsReasonRoute")
 
 enum linetls_stat {
 #define LINETLS_STAT_ENUM(id, name)	LINETLS_STAT_##id,

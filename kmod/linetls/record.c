@@ -200,7 +200,7 @@ void linetls_tracker_release(struct sock *sk, struct linetls_ctx *ctx,
 	spin_unlock_bh(&ctx->offload->lock);
 	linetls_ahead_free(ahead);
 	if (n)
-		trace_linetls_release(sk, acked_seq, n);
+		trace_linetls_record_release(sk, acked_seq, n);
 	if (charged) {
 		sk_wmem_queued_add(sk, -charged);
 		sk_mem_uncharge(sk, charged);

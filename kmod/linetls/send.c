@@ -71,6 +71,7 @@ static int open_record(struct sock *sk, struct linetls_ctx *ctx,
 		goto nomem;
 	ctx->open.type = type;
 	append(&ctx->open, pfrag, prepend);
+	trace_linetls_record_open(sk, ctx->write_seq, type);
 	if (pfrag->offset < pfrag->size || sk_page_frag_refill(sk, pfrag))
 		return 0;
 nomem:
@@ -172,7 +173,7 @@ static int close_record(struct sock *sk, struct linetls_ctx *ctx,
 	ctx->push_frag = 0;
 	ctx->push_off = 0;
 	linetls_tracker_append(ctx, rec);
-	trace_linetls_record(sk, rec);
+	trace_linetls_record_close(sk, rec);
 	return 0;
 
 nomem:
@@ -270,6 +271,7 @@ static int push_some(struct sock *sk, struct linetls_ctx *ctx, int flags)
 			return rc;
 		advance(ctx, rc);
 	}
+	trace_linetls_record_push(sk, ctx->push);
 	linetls_drop_push(ctx);
 	return 0;
 }

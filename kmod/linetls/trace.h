@@ -10,8 +10,7 @@
 
 #include "linetls.h"
 
-/* A record was closed, numbered and given to TCP. */
-TRACE_EVENT(linetls_record,
+DECLARE_EVENT_CLASS(linetls_record,
 	TP_PROTO(const struct sock *sk, const struct linetls_record *rec),
 	TP_ARGS(sk, rec),
 	TP_STRUCT__entry(
@@ -33,8 +32,38 @@ TRACE_EVENT(linetls_record,
 		  __entry->type)
 );
 
+/* A record was closed and numbered: it is in the tracker, TCP is next. */
+DEFINE_EVENT(linetls_record, linetls_record_close,
+	TP_PROTO(const struct sock *sk, const struct linetls_record *rec),
+	TP_ARGS(sk, rec)
+);
+
+/* TCP has taken a record, to its last byte. */
+DEFINE_EVENT(linetls_record, linetls_record_push,
+	TP_PROTO(const struct sock *sk, const struct linetls_record *rec),
+	TP_ARGS(sk, rec)
+);
+
+/* A record was begun. It gets its number when it is closed. */
+TRACE_EVENT(linetls_record_open,
+	TP_PROTO(const struct sock *sk, u32 seq, u8 type),
+	TP_ARGS(sk, seq, type),
+	TP_STRUCT__entry(
+		__field(const void *, sk)
+		__field(u32, seq)
+		__field(u8, type)
+	),
+	TP_fast_assign(
+		__entry->sk = sk;
+		__entry->seq = seq;
+		__entry->type = type;
+	),
+	TP_printk("sk=%p seq=%u type=%u",
+		  __entry->sk, __entry->seq, __entry->type)
+);
+
 /* Records were acknowledged and released. */
-TRACE_EVENT(linetls_release,
+TRACE_EVENT(linetls_record_release,
 	TP_PROTO(const struct sock *sk, u32 acked_seq, u32 records),
 	TP_ARGS(sk, acked_seq, records),
 	TP_STRUCT__entry(
@@ -90,6 +119,58 @@ TRACE_EVENT(linetls_bind,
 	TP_printk("sk=%p ifindex=%d start=%u reason=%u",
 		  __entry->sk, __entry->ifindex, __entry->start_seq,
 		  __entry->reason)
+);
+
+/* A connection has left its device, for an enum linetls_tx_reason. */
+TRACE_EVENT(linetls_fallback,
+	TP_PROTO(const struct sock *sk, u8 reason),
+	TP_ARGS(sk, reason),
+	TP_STRUCT__entry(
+		__field(const void *, sk)
+		__field(u8, reason)
+	),
+	TP_fast_assign(
+		__entry->sk = sk;
+		__entry->reason = reason;
+	),
+	TP_printk("sk=%p reason=%u", __entry->sk, __entry->reason)
+);
+
+/* A connection in software has gone to a device, or back to it. */
+TRACE_EVENT(linetls_reoffload,
+	TP_PROTO(const struct sock *sk),
+	TP_ARGS(sk),
+	TP_STRUCT__entry(
+		__field(const void *, sk)
+	),
+	TP_fast_assign(
+		__entry->sk = sk;
+	),
+	TP_printk("sk=%p", __entry->sk)
+);
+
+/* A packet for the device is not the next one: it needs the record's start. */
+TRACE_EVENT(linetls_resync,
+	TP_PROTO(const struct sock *sk, u32 seq, u32 expected,
+		 const struct linetls_record *rec),
+	TP_ARGS(sk, seq, expected, rec),
+	TP_STRUCT__entry(
+		__field(const void *, sk)
+		__field(u64, sn)
+		__field(u32, seq)
+		__field(u32, expected)
+		__field(u32, start)
+	),
+	TP_fast_assign(
+		__entry->sk = sk;
+		__entry->sn = rec->sn;
+		__entry->seq = seq;
+		__entry->expected = expected;
+		__entry->start = linetls_record_start(rec);
+	),
+	TP_printk("sk=%p seq=%u expected=%u sn=%llu start=%u",
+		  __entry->sk, __entry->seq, __entry->expected, __entry->sn,
+		  __entry->start)
 );
 
 #endif

@@ -302,12 +302,14 @@ make_payload() {
     head -c "$size" "$master" >"$file"
 }
 
-# make_cert: $work/cert.pem and $work/key.pem for localhost and the server.
+# make_cert: $work/cert.pem and $work/key.pem for localhost, the server, and
+# $cert_ip if that is set.
 make_cert() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
         -keyout "$work/key.pem" -out "$work/cert.pem" -days 3650 \
         -subj /CN=localhost \
-        -addext "subjectAltName=DNS:localhost,IP:$SRV4,IP:$SRV6" 2>/dev/null
+        -addext "subjectAltName=DNS:localhost,IP:$SRV4,IP:$SRV6,IP:${cert_ip:-$SRV4}" \
+        2>/dev/null
 }
 
 # --- captures -------------------------------------------------------------

@@ -189,13 +189,16 @@ void print_status(int fd)
 
     if (!getsockopt(fd, SOL_TLS, LINETLS_TX_STATUS, &st, &len))
         printf("status path %d reason %d ifindex %u tracked %u records %llu "
-               "device %llu/%llu software %llu/%llu dropped %llu\n",
+               "device %llu/%llu software %llu/%llu dropped %llu "
+               "resyncs %llu fallbacks %u/%d reoffloads %u\n",
                st.path, st.reason, st.ifindex, st.records_tracked,
                (unsigned long long)st.records,
                (unsigned long long)st.device_packets,
                (unsigned long long)st.device_bytes,
                (unsigned long long)st.software_packets,
                (unsigned long long)st.software_bytes,
-               (unsigned long long)st.dropped_packets);
+               (unsigned long long)st.dropped_packets,
+               (unsigned long long)st.resyncs, st.fallbacks,
+               st.fallback_reason, st.reoffloads);
     fflush(stdout);
 }

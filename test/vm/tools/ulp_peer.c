@@ -26,6 +26,7 @@
  *           "close", "exit" (without close), "linger" (close with SO_LINGER
  *           of 30 s), "reset" (SO_LINGER of 0)
  *       -j  so many connections, in parallel
+ *       -R  SO_MAX_PACING_RATE, bytes a second
  *   ulp_peer pattern SIZE
  *       The pattern, on standard output.
  *
@@ -51,7 +52,7 @@
 
 struct sender {
     const char *ulp, *file, *until, *end;
-    int mode, sndbuf, jobs;
+    int mode, sndbuf, jobs, rate;
     size_t chunk;
     unsigned long alerts;
     bool nonblock, more, more_last, splice, fill;
@@ -295,6 +296,9 @@ static void send_connection(struct sender *s, char **argv)
     struct keys keys;
     char byte;
 
+    if (s->rate && setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &s->rate,
+                              sizeof(s->rate)))
+        err(1, "SO_MAX_PACING_RATE");
     s->buf = malloc(s->chunk);
     if (!s->buf || (s->splice && pipe(s->pipe)))
         err(1, "no memory or pipe");
@@ -323,7 +327,7 @@ static int do_send(int argc, char **argv)
     };
     int opt;
 
-    while ((opt = getopt(argc, argv, "u:m:c:b:f:w:e:a:j:pnMLF")) != -1) {
+    while ((opt = getopt(argc, argv, "u:m:c:b:f:w:e:a:j:R:pnMLF")) != -1) {
         switch (opt) {
         case 'u': s.ulp = optarg; break;
         case 'm': s.mode = atoi(optarg); break;
@@ -334,6 +338,7 @@ static int do_send(int argc, char **argv)
         case 'e': s.end = optarg; break;
         case 'a': s.alerts = strtoul(optarg, NULL, 0); break;
         case 'j': s.jobs = atoi(optarg); break;
+        case 'R': s.rate = atoi(optarg); break;
         case 'p': s.splice = true; break;
         case 'n': s.nonblock = true; break;
         case 'L': s.more_last = true; /* fall through */
