@@ -77,7 +77,7 @@
  *   EINVAL	not a regular file (no reason: optlen is not sizeof(int))
  *   EOPNOTSUPP	the file's file system, or the file itself, can't be guarded
  *   ETXTBSY	it is open for writing, or mapped so
- *   EAGAIN	it was opened for writing a short time ago, or is being opened
+ *   EAGAIN	it was open for writing a short time ago
  *   ENOLCK	no lease on it: fs.leases-enable is 0, or the file system says no
  *   EXDEV	its mount is of another mount namespace, or can't be cloned
  *   ENFILE	too many files are guarded (module parameter guard_files)

@@ -32,6 +32,29 @@ static const u8 reason_stat[] = {
 	[LINETLS_REASON_ROUTE] = LINETLS_STAT_REASON_ROUTE,
 };
 
+static const u8 file_stat[] = {
+	[LINETLS_FILE_GUARDED] = LINETLS_STAT_FILE_GUARDED,
+	[LINETLS_FILE_DESCRIPTOR] = LINETLS_STAT_FILE_DESCRIPTOR,
+	[LINETLS_FILE_DIRECTORY] = LINETLS_STAT_FILE_DIRECTORY,
+	[LINETLS_FILE_NOT_REGULAR] = LINETLS_STAT_FILE_NOT_REGULAR,
+	[LINETLS_FILE_FILESYSTEM] = LINETLS_STAT_FILE_FILESYSTEM,
+	[LINETLS_FILE_DAX] = LINETLS_STAT_FILE_DAX,
+	[LINETLS_FILE_SWAP] = LINETLS_STAT_FILE_SWAP,
+	[LINETLS_FILE_WRITER] = LINETLS_STAT_FILE_WRITER,
+	[LINETLS_FILE_RECENT] = LINETLS_STAT_FILE_RECENT,
+	[LINETLS_FILE_LEASE] = LINETLS_STAT_FILE_LEASE,
+	[LINETLS_FILE_MOUNT] = LINETLS_STAT_FILE_MOUNT,
+	[LINETLS_FILE_LIMIT] = LINETLS_STAT_FILE_LIMIT,
+	[LINETLS_FILE_MEMORY] = LINETLS_STAT_FILE_MEMORY,
+};
+
+/* linetls_stat_file - count what became of an announced file */
+void linetls_stat_file(struct linetls_net *net, u8 reason)
+{
+	if (reason < ARRAY_SIZE(file_stat) && file_stat[reason])
+		linetls_stat_inc(net, file_stat[reason]);
+}
+
 /* linetls_stat_reason - count why a connection is not on a device */
 void linetls_stat_reason(struct linetls_net *net, u8 reason)
 {
@@ -44,6 +67,21 @@ struct linetls_net *linetls_net(const struct net *net)
 	return net_generic(net, net_id);
 }
 
+static void show(struct seq_file *seq, const char *name, u64 value)
+{
+	seq_printf(seq, "%-32s\t%llu\n", name, value);
+}
+
+/* Guards belong to files, and these to no network namespace. */
+static void show_guards(struct seq_file *seq)
+{
+	struct linetls_guard_totals *totals = &linetls_guard_totals;
+
+	show(seq, "LinetlsGuards", atomic_long_read(&totals->live));
+	show(seq, "LinetlsGuardBreaks", atomic_long_read(&totals->breaks));
+	show(seq, "LinetlsGuardTorn", atomic_long_read(&totals->torn));
+}
+
 static int stat_show(struct seq_file *seq, void *v)
 {
 	struct linetls_net *net = linetls_net(seq->private);
@@ -54,8 +92,9 @@ static int stat_show(struct seq_file *seq, void *v)
 
 		for_each_possible_cpu(cpu)
 			sum += per_cpu_ptr(net->stat, cpu)[i];
-		seq_printf(seq, "%-32s\t%llu\n", stat_names[i], sum);
+		show(seq, stat_names[i], sum);
 	}
+	show_guards(seq);
 	return 0;
 }
 
@@ -127,6 +166,9 @@ int linetls_get_info(struct sock *sk, struct sk_buff *skb)
 	if (nla_put_u16(skb, TLS_INFO_TXCONF, user_conf(ctx)) ||
 	    nla_put_u16(skb, TLS_INFO_RXCONF, TLS_CONF_BASE))
 		goto cancel;
+	if (linetls_guard_reason(ctx) == LINETLS_FILE_GUARDED &&
+	    nla_put_flag(skb, TLS_INFO_ZC_RO_TX))
+		goto cancel;
 	rcu_read_unlock();
 	nla_nest_end(skb, start);
 	return 0;
@@ -139,7 +181,7 @@ cancel:
 
 size_t linetls_get_info_size(const struct sock *sk)
 {
-	return nla_total_size(0) + 4 * nla_total_size(sizeof(u16));
+	return 2 * nla_total_size(0) + 4 * nla_total_size(sizeof(u16));
 }
 
 /**
@@ -160,6 +202,7 @@ int linetls_get_status(struct sock *sk, struct linetls_tx_status *status)
 	status->cipher = ctx->key->cipher->type;
 	status->mode = ctx->mode;
 	status->reason = READ_ONCE(ctx->reason);
+	status->file_reason = linetls_guard_reason(ctx);
 
 	status->fallback_reason = READ_ONCE(ctx->fallback_reason);
 	status->fallbacks = READ_ONCE(ctx->fallbacks);
@@ -185,6 +228,8 @@ int linetls_get_status(struct sock *sk, struct linetls_tx_status *status)
 	status->software_bytes = ctx->count.software_bytes;
 	status->dropped_packets = ctx->count.dropped_packets;
 	status->resyncs = ctx->count.resyncs;
+	status->zerocopy_bytes = ctx->count.zerocopy_bytes;
+	status->copied_bytes = ctx->count.copied_bytes;
 	spin_unlock_bh(&ctx->offload->lock);
 	return 0;
 }

@@ -286,6 +286,43 @@ static int encrypt_payload(struct linetls_ctx *ctx,
 	return err;
 }
 
+/*
+ * Has the packet bytes of a record that may have changed? The peer must not
+ * get them under the record's tag, nor any others in their place: the
+ * connection has ended. Almost never: see guard_detach().
+ */
+static bool is_torn(struct sock *sk, struct linetls_ctx *ctx,
+		    const struct edge_packet *pkt)
+{
+	const u32 end = pkt->seq + pkt->payload_len;
+	bool torn = false;
+	u32 index;
+
+	spin_lock(&ctx->offload->lock);
+	if (linetls_tracker_seek(ctx, pkt->seq, &index)) {
+		for (; index != ctx->tracker.tail && !torn; index++) {
+			const struct linetls_record *rec =
+				linetls_tracker_at(&ctx->tracker, index);
+
+			if (!before(linetls_record_start(rec), end))
+				break;
+			torn = linetls_guard_is_torn(rec);
+		}
+	}
+	spin_unlock(&ctx->offload->lock);
+	if (torn) {
+		WRITE_ONCE(ctx->broken, true);
+		WRITE_ONCE(sk->sk_err, EPIPE);
+		sk_error_report(sk);
+	}
+	return torn;
+}
+
+static bool may_be_torn(void)
+{
+	return unlikely(READ_ONCE(linetls_guard_torn));
+}
+
 static enum linetls_stat drop_reason(int err)
 {
 	switch (err) {
@@ -456,6 +493,8 @@ int linetls_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl)
 	local_bh_disable();
 	if (unlikely(READ_ONCE(ctx->broken)))
 		skb = drop(ctx, skb, LINETLS_STAT_DROP_STREAM);
+	else if (may_be_torn() && is_torn(sk, ctx, &pkt))
+		skb = drop(ctx, skb, LINETLS_STAT_DROP_TORN);
 	else
 		skb = encrypt_packet(ctx, skb, &pkt);
 	local_bh_enable();
@@ -502,6 +541,8 @@ struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
 		skb->decrypted = 0;
 		return skb;
 	}
+	if (may_be_torn() && is_torn(sk, ctx, &pkt))
+		return drop(ctx, skb, LINETLS_STAT_DROP_TORN);
 	if (dev == bound && aim_hint(ctx, skb, &pkt)) {
 		linetls_stat_inc(ctx->net, LINETLS_STAT_DEVICE_PACKETS);
 		linetls_stat_add(ctx->net, LINETLS_STAT_DEVICE_BYTES,

@@ -3,6 +3,7 @@
  * linetls.ko, internal interfaces, grouped by file.
  *
  * Locks, outermost first:
+ *   guards (guard.c)		taken and given back without any of the below
  *   tls.tx_lock (mutex)	one sender at a time; held across waits for memory
  *   socket lock		ctx->open, ctx->push*, the send state
  *   linetls_dev_lock		(rwsem) ctx->tls.netdev against device events
@@ -28,6 +29,7 @@
 
 struct crypto_aead;
 struct crypto_sync_skcipher;
+struct linetls_guard;
 struct linetls_net;
 
 #define LINETLS_TYPE_DATA	23	/* application_data, RFC 8446 section 5.1 */
@@ -90,6 +92,9 @@ struct linetls_key {
  * @key:	what it is encrypted with; a reference
  * @sn:		record sequence number under that key
  * @nonce:	explicit nonce, as a number
+ * @guard:	of the file that @info has pages of, or NULL; a reference
+ * @chunk:	where in the file these are (guard_pages.c)
+ * @num_chunks:	...
  * @charged:	bytes charged to the socket for this structure
  * @type:	content type
  * @info:	what drivers see: header, payload and tail as page fragments,
@@ -101,8 +106,11 @@ struct linetls_record {
 	struct linetls_key *key;
 	u64 sn;
 	u64 nonce;
-	u16 charged;
+	struct linetls_guard *guard;
+	u32 chunk;
+	u8 num_chunks;
 	u8 type;
+	u16 charged;
 	struct tls_record_info info;
 };
 
@@ -152,6 +160,8 @@ struct linetls_count {
 	u64 software_bytes;
 	u64 dropped_packets;
 	u64 resyncs;
+	u64 zerocopy_bytes;
+	u64 copied_bytes;
 };
 
 /**
@@ -174,6 +184,8 @@ struct linetls_count {
  * @write_seq:	TCP's write_seq as we left it
  * @error:	errno of every call that would send, 0: none
  * @broken:	somebody else has written to the stream: nothing more is sent
+ * @guard:	of the file that was announced last, or NULL; a reference
+ * @file_reason: enum linetls_file_reason, where there is no guard
  * @tracker:	records sent and not acknowledged
  * @count:	for LINETLS_TX_STATUS
  * @ahead:	of the last record that software has begun, or NULL
@@ -215,6 +227,8 @@ struct linetls_ctx {
 	u32 write_seq;
 	int error;
 	bool broken;
+	struct linetls_guard *guard;
+	u8 file_reason;
 
 	struct linetls_tracker tracker;
 	struct linetls_count count;
@@ -305,6 +319,24 @@ int linetls_seal_ahead(struct linetls_ahead *ahead, struct sk_buff *skb,
 int linetls_ahead_copy(const struct linetls_ahead *ahead, u32 from, u32 to,
 		       struct sk_buff *skb, int skb_off);
 
+/* guard.c, guard_pages.c; the rest is in guard.h */
+struct linetls_guard_totals {
+	atomic_long_t live;
+	atomic_long_t breaks;
+	atomic_long_t torn;
+};
+
+extern struct linetls_guard_totals linetls_guard_totals;
+extern bool linetls_guard_torn;
+int linetls_guard_init(void);
+void linetls_guard_exit(void);
+int linetls_guard_get(int fd, struct linetls_guard **result, u8 *reason);
+void linetls_guard_put(struct linetls_guard *guard);
+u8 linetls_guard_reason(const struct linetls_ctx *ctx);
+bool linetls_guard_take(struct linetls_ctx *ctx, struct page *page);
+void linetls_guard_release(struct linetls_record *rec);
+bool linetls_guard_is_torn(const struct linetls_record *rec);
+
 /* edge.c */
 int linetls_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl);
 struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
@@ -364,6 +396,25 @@ static inline bool linetls_route_changed(struct sock *sk,
 	x(DROP_NO_RECORD, "LinetlsDropNoRecord")			\
 	x(DROP_MEMORY, "LinetlsDropMemory")				\
 	x(DROP_CRYPTO, "LinetlsDropCrypto")				\
+	x(DROP_TORN, "LinetlsDropTorn")					\
+	x(ZEROCOPY_BYTES, "LinetlsZerocopyBytes")			\
+	x(COPIED_BYTES, "LinetlsCopiedBytes")				\
+	x(COPY_DIRTY, "LinetlsCopyDirty")				\
+	x(COPY_PINNED, "LinetlsCopyPinned")				\
+	x(COPY_LIMIT, "LinetlsCopyLimit")				\
+	x(FILE_GUARDED, "LinetlsFileGuarded")				\
+	x(FILE_DESCRIPTOR, "LinetlsFileDescriptor")			\
+	x(FILE_DIRECTORY, "LinetlsFileDirectory")			\
+	x(FILE_NOT_REGULAR, "LinetlsFileNotRegular")			\
+	x(FILE_FILESYSTEM, "LinetlsFileFilesystem")			\
+	x(FILE_DAX, "LinetlsFileDax")					\
+	x(FILE_SWAP, "LinetlsFileSwap")					\
+	x(FILE_WRITER, "LinetlsFileWriter")				\
+	x(FILE_RECENT, "LinetlsFileRecent")				\
+	x(FILE_LEASE, "LinetlsFileLease")				\
+	x(FILE_MOUNT, "LinetlsFileMount")				\
+	x(FILE_LIMIT, "LinetlsFileLimit")				\
+	x(FILE_MEMORY, "LinetlsFileMemory")				\
 	x(REASON_MODE, "LinetlsReasonMode")				\
 	x(REASON_NO_ROUTE, "LinetlsReasonNoRoute")			\
 	x(REASON_NO_FEATURE, "LinetlsReasonNoFeature")			\
@@ -390,6 +441,7 @@ int linetls_diag_init(void);
 void linetls_diag_exit(void);
 struct linetls_net *linetls_net(const struct net *net);
 void linetls_stat_reason(struct linetls_net *net, u8 reason);
+void linetls_stat_file(struct linetls_net *net, u8 reason);
 int linetls_get_info(struct sock *sk, struct sk_buff *skb);
 size_t linetls_get_info_size(const struct sock *sk);
 int linetls_get_status(struct sock *sk, struct linetls_tx_status *status);

@@ -101,6 +101,7 @@ static void linetls_sk_destruct(struct sock *sk)
 	linetls_ahead_free(ctx->ahead);
 	ctx->ahead = NULL;
 	linetls_tracker_destroy(ctx);
+	linetls_guard_put(ctx->guard);
 	linetls_sk_gone(ctx);
 	linetls_ctx_put(ctx);
 }
@@ -130,6 +131,7 @@ static void linetls_close(struct sock *sk, long timeout)
 	if (has_tx) {
 		linetls_flush(sk);
 		linetls_drop_push(ctx);
+		linetls_guard_put(xchg(&ctx->guard, NULL));
 	}
 	write_lock_bh(&sk->sk_callback_lock);
 	if (!has_tx)
@@ -425,6 +427,37 @@ static int set_mode(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	return 0;
 }
 
+/* Files and their leases have locks of their own: no socket lock around them. */
+static int set_file(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	struct linetls_ctx *ctx = linetls_ctx(sk);
+	struct linetls_guard *guard, *old = NULL;
+	int fd, err;
+	u8 reason;
+
+	if (sockptr_is_null(optval) || optlen != sizeof(fd))
+		return -EINVAL;
+	if (copy_from_sockptr(&fd, optval, sizeof(fd)))
+		return -EFAULT;
+	if (!READ_ONCE(ctx->offload))
+		return -ENOTCONN;
+	err = linetls_guard_get(fd, &guard, &reason);
+	lock_sock(sk);
+	if (ctx->offload) {
+		old = ctx->guard;
+		WRITE_ONCE(ctx->guard, guard);
+		WRITE_ONCE(ctx->file_reason, reason);
+		linetls_stat_file(ctx->net, reason);
+	} else {
+		/* A TLS_TX under way has failed. */
+		old = guard;
+		err = -ENOTCONN;
+	}
+	release_sock(sk);
+	linetls_guard_put(old);
+	return err;
+}
+
 /* Options of TCP that a stream of records can't have, see is_signed(). */
 static bool is_barred(int level, int optname)
 {
@@ -452,6 +485,8 @@ static int linetls_setsockopt(struct sock *sk, int level, int optname,
 	if (level != SOL_TLS)
 		return ctx->tls.sk_proto->setsockopt(sk, level, optname, optval,
 						     optlen);
+	if (optname == LINETLS_TX_FILE)
+		return set_file(sk, optval, optlen);
 	lock_sock(sk);
 	switch (optname) {
 	case TLS_TX:
@@ -676,9 +711,12 @@ static int __init linetls_module_init(void)
 	err = linetls_diag_init();
 	if (err)
 		goto err_crypto;
-	err = linetls_device_init();
+	err = linetls_guard_init();
 	if (err)
 		goto err_diag;
+	err = linetls_device_init();
+	if (err)
+		goto err_guard;
 	err = tcp_register_ulp(&linetls_ulp_ops);
 	if (err)
 		goto err_device;
@@ -686,6 +724,8 @@ static int __init linetls_module_init(void)
 
 err_device:
 	linetls_device_exit();
+err_guard:
+	linetls_guard_exit();
 err_diag:
 	linetls_diag_exit();
 err_crypto:
@@ -702,6 +742,7 @@ static void __exit linetls_module_exit(void)
 	linetls_device_exit();
 	destroy_workqueue(linetls_wq);
 	clean_acked_data_flush();
+	linetls_guard_exit();
 	linetls_diag_exit();
 	linetls_crypto_exit();
 	/* kfree_rcu() needs no module text, but late readers of it may run. */

@@ -33,7 +33,8 @@ struct linetls_record *linetls_record_alloc(int num_frags, gfp_t gfp)
  * linetls_record_fill - make @rec the closed record of an open one
  * @rec:	allocated for as many fragments as @open has, or more
  *
- * Takes over the page references of @open, and takes one to its key.
+ * Takes over the page references and the guard of @open, and takes a reference
+ * to its key.
  */
 void linetls_record_fill(struct linetls_record *rec,
 			 const struct linetls_record *open)
@@ -56,6 +57,7 @@ static void put_pages(const struct tls_record_info *info)
 void linetls_record_clear(struct linetls_record *open)
 {
 	put_pages(&open->info);
+	linetls_guard_release(open);
 	open->info.num_frags = 0;
 	open->info.len = 0;
 }
@@ -65,6 +67,7 @@ void linetls_record_put(struct linetls_record *rec)
 	if (!rec || !refcount_dec_and_test(&rec->ref))
 		return;
 	put_pages(&rec->info);
+	linetls_guard_release(rec);
 	linetls_key_put(rec->key);
 	kfree(rec);
 }

@@ -41,6 +41,15 @@ static void append(struct linetls_record *rec, struct page_frag *pfrag, u32 size
 	info->len += size;
 }
 
+/* Append bytes of somebody else's page. */
+static void append_page(struct linetls_record *rec, struct page *page, u32 off,
+			u32 size)
+{
+	struct page_frag frag = { .page = page, .offset = off };
+
+	append(rec, &frag, size);
+}
+
 /* One fragment stays free for the tail. */
 static bool is_full(const struct linetls_ctx *ctx)
 {
@@ -164,6 +173,7 @@ static int close_record(struct sock *sk, struct linetls_ctx *ctx,
 	ctx->open.nonce = ctx->next_nonce++;
 	ctx->open.info.end_seq = ctx->write_seq + ctx->open.info.len;
 	linetls_record_fill(rec, &ctx->open);
+	ctx->open.guard = NULL;
 	ctx->open.info.len = 0;
 	ctx->open.info.num_frags = 0;
 	fill_header(ctx, rec);
@@ -299,21 +309,60 @@ static int push(struct sock *sk, struct linetls_ctx *ctx, int flags)
 	return rc;
 }
 
-/* Copy into the open record what fits. Returns bytes, or -EFAULT. */
+/* Copy into the open record at most @n bytes. Returns how many, or -EFAULT. */
 static int copy_some(struct linetls_ctx *ctx, struct page_frag *pfrag,
-		     struct iov_iter *iter, size_t left)
+		     struct iov_iter *iter, size_t n)
 {
-	size_t n;
-
-	if (!left || is_full(ctx))
-		return 0;
-	n = min_t(size_t, left, TLS_MAX_PAYLOAD_SIZE - payload_len(ctx));
 	n = min_t(size_t, n, pfrag->size - pfrag->offset);
 	if (copy_from_iter(page_address(pfrag->page) + pfrag->offset, n,
 			   iter) != n)
 		return -EFAULT;
 	append(&ctx->open, pfrag, n);
 	return n;
+}
+
+/*
+ * The same for pages that a splice or sendfile has come with, one at a time:
+ * a guarded one goes into the record itself.
+ */
+static int add_page(struct linetls_ctx *ctx, struct page_frag *pfrag,
+		    struct iov_iter *iter, size_t n)
+{
+	size_t off = iter->bvec->bv_offset + iter->iov_offset;
+	struct page *page = iter->bvec->bv_page + (off >> PAGE_SHIFT);
+	size_t in_bvec = iter->bvec->bv_len - iter->iov_offset;
+	int rc;
+
+	if (unlikely(!in_bvec))
+		return copy_some(ctx, pfrag, iter, n);
+	off = offset_in_page(off);
+	n = min3(n, in_bvec, (size_t)PAGE_SIZE - off);
+	if (linetls_guard_take(ctx, page)) {
+		append_page(&ctx->open, page, off, n);
+		iov_iter_advance(iter, n);
+		ctx->count.zerocopy_bytes += n;
+		linetls_stat_add(ctx->net, LINETLS_STAT_ZEROCOPY_BYTES, n);
+		return n;
+	}
+	rc = copy_some(ctx, pfrag, iter, n);
+	if (rc > 0) {
+		ctx->count.copied_bytes += rc;
+		linetls_stat_add(ctx->net, LINETLS_STAT_COPIED_BYTES, rc);
+	}
+	return rc;
+}
+
+/* Put into the open record what fits. Returns bytes, or -EFAULT. */
+static int add_some(struct linetls_ctx *ctx, struct page_frag *pfrag,
+		    struct iov_iter *iter, size_t left, bool pages)
+{
+	size_t n;
+
+	if (!left || is_full(ctx))
+		return 0;
+	n = min_t(size_t, left, TLS_MAX_PAYLOAD_SIZE - payload_len(ctx));
+	return pages ? add_page(ctx, pfrag, iter, n) :
+		       copy_some(ctx, pfrag, iter, n);
 }
 
 /* close_record(), waiting for memory. Returns 0 or a negative errno. */
@@ -356,10 +405,12 @@ static size_t stop_record(struct sock *sk, struct linetls_ctx *ctx,
 /*
  * Build and push records of @type from @iter. Returns the number of bytes
  * taken, or a negative errno if none was: -EPIPE stands for whatever the
- * socket's error is. The socket lock is released while the sender waits.
+ * socket's error is. @pages: @iter is one of pages that may be kept. The socket
+ * lock is released while the sender waits.
  */
 static int send_data(struct sock *sk, struct linetls_ctx *ctx,
-		     struct iov_iter *iter, size_t size, int flags, u8 type)
+		     struct iov_iter *iter, size_t size, int flags, u8 type,
+		     bool pages)
 {
 	struct page_frag *pfrag = sk_page_frag(sk);
 	long timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
@@ -385,7 +436,7 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 				continue;
 			break;
 		}
-		rc = copy_some(ctx, pfrag, iter, left);
+		rc = add_some(ctx, pfrag, iter, left, pages);
 		if (rc < 0)
 			break;
 		left -= rc;
@@ -417,7 +468,8 @@ static int flush_open(struct sock *sk, struct linetls_ctx *ctx, int flags)
 	if (!is_open(ctx))
 		return push(sk, ctx, flags);
 	iov_iter_kvec(&iter, ITER_SOURCE, NULL, 0, 0);
-	return send_data(sk, ctx, &iter, 0, flags & ~MSG_MORE, ctx->open.type);
+	return send_data(sk, ctx, &iter, 0, flags & ~MSG_MORE, ctx->open.type,
+			 false);
 }
 
 /**
@@ -491,16 +543,13 @@ static int process_cmsg(struct sock *sk, struct linetls_ctx *ctx,
 	return flush_open(sk, ctx, msg->msg_flags);
 }
 
-int linetls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+static int send_msg(struct sock *sk, struct msghdr *msg, size_t size,
+		    int flags, bool pages)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 	u8 type = LINETLS_TYPE_DATA;
-	int flags = msg->msg_flags, rc;
+	int rc;
 
-#ifdef MSG_SPLICE_PAGES
-	/* The pages may change before they are sent for the last time. */
-	flags &= ~MSG_SPLICE_PAGES;
-#endif
 	if (flags & ~SEND_FLAGS)
 		return -EOPNOTSUPP;
 	if ((flags & (MSG_MORE | MSG_EOR)) == (MSG_MORE | MSG_EOR))
@@ -522,7 +571,8 @@ int linetls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	if (!size && type == LINETLS_TYPE_DATA && !(flags & MSG_MORE))
 		rc = flush_open(sk, ctx, flags);
 	else if (size)
-		rc = send_data(sk, ctx, &msg->msg_iter, size, flags, type);
+		rc = send_data(sk, ctx, &msg->msg_iter, size, flags, type,
+			       pages);
 	else
 		rc = type == LINETLS_TYPE_DATA ? 0 : -EINVAL;
 err:
@@ -534,6 +584,18 @@ out:
 	return rc;
 }
 
+int linetls_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	int flags = msg->msg_flags;
+	bool pages = false;
+
+#ifdef MSG_SPLICE_PAGES
+	pages = (flags & MSG_SPLICE_PAGES) && iov_iter_is_bvec(&msg->msg_iter);
+	flags &= ~MSG_SPLICE_PAGES;
+#endif
+	return send_msg(sk, msg, size, flags, pages);
+}
+
 #ifdef HAVE_PROTO_SENDPAGE
 int linetls_sendpage(struct sock *sk, struct page *page, int offset,
 		     size_t size, int flags)
@@ -543,11 +605,11 @@ int linetls_sendpage(struct sock *sk, struct page *page, int offset,
 	};
 	struct msghdr msg = {};
 
-	msg.msg_flags = flags & ~(MSG_SENDPAGE_NOTLAST | MSG_SENDPAGE_NOPOLICY);
 	if (flags & MSG_SENDPAGE_NOTLAST)
-		msg.msg_flags |= MSG_MORE;
+		flags |= MSG_MORE;
+	flags &= ~(MSG_SENDPAGE_NOTLAST | MSG_SENDPAGE_NOPOLICY);
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, &bvec, 1, size);
-	return linetls_sendmsg(sk, &msg, size);
+	return send_msg(sk, &msg, size, flags, true);
 }
 #endif
 

@@ -8,6 +8,7 @@
 #include <linux/tracepoint.h>
 #include <net/sock.h>
 
+#include "guard.h"
 #include "linetls.h"
 
 DECLARE_EVENT_CLASS(linetls_record,
@@ -171,6 +172,32 @@ TRACE_EVENT(linetls_resync,
 	TP_printk("sk=%p seq=%u expected=%u sn=%llu start=%u",
 		  __entry->sk, __entry->seq, __entry->expected, __entry->sn,
 		  __entry->start)
+);
+
+/* A guard has ended; a writer has waited for that, or not. */
+TRACE_EVENT(linetls_guard_end,
+	TP_PROTO(const struct linetls_guard *guard, u32 busy, u64 ns),
+	TP_ARGS(guard, busy, ns),
+	TP_STRUCT__entry(
+		__field(dev_t, dev)
+		__field(unsigned long, ino)
+		__field(u32, pages)
+		__field(u64, ns)
+		__field(bool, by_writer)
+		__field(bool, torn)
+	),
+	TP_fast_assign(
+		__entry->dev = guard->inode->i_sb->s_dev;
+		__entry->ino = guard->inode->i_ino;
+		__entry->pages = busy << guard->shift;
+		__entry->ns = ns;
+		__entry->by_writer = guard->by_writer;
+		__entry->torn = guard->torn;
+	),
+	TP_printk("dev=%d:%d ino=%lu pages=%u ns=%llu by_writer=%d torn=%d",
+		  MAJOR(__entry->dev), MINOR(__entry->dev), __entry->ino,
+		  __entry->pages, __entry->ns, __entry->by_writer,
+		  __entry->torn)
 );
 
 #endif

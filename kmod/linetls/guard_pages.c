@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guarded pages in flight: taken into records instead of a copy, counted by
+ * chunks of the file while a record holds them, and detached from the page
+ * cache when the guard ends. Records, packets and devices then keep the pages,
+ * and with them the old bytes; whoever opens the file gets fresh ones.
+ *
+ * Nothing is counted per page. A chunk has the number of records that have
+ * pages of it, and a record has pages of at most two chunks in a row. What is
+ * in flight is limited (guard_pages), since somebody waits while it is
+ * detached.
+ */
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+#include "linetls.h"
+#include "guard.h"
+#include "trace.h"
+
+#define CHUNK_SHIFT_MIN	4
+#define CHUNKS_MAX	16384
+
+unsigned int guard_pages = 16384;
+
+/* guard_chunks_alloc - the counters of a file of @size. Returns 0 or -ENOMEM. */
+int guard_chunks_alloc(struct linetls_guard *guard, loff_t size)
+{
+	pgoff_t pages = DIV_ROUND_UP_ULL(size, PAGE_SIZE);
+
+	guard->shift = CHUNK_SHIFT_MIN;
+	while (pages >> guard->shift >= CHUNKS_MAX)
+		guard->shift++;
+	guard->chunks = (pages >> guard->shift) + 1;
+	guard->inflight = kvcalloc(guard->chunks, sizeof(*guard->inflight),
+				   GFP_KERNEL_ACCOUNT);
+	guard->seen = kvcalloc(2 * BITS_TO_LONGS(guard->chunks), sizeof(long),
+			       GFP_KERNEL_ACCOUNT);
+	guard->barred = guard->seen + BITS_TO_LONGS(guard->chunks);
+	return guard->inflight && guard->seen ? 0 : -ENOMEM;
+}
+
+/*
+ * Who pinned a page to write it could do that before the guard alone: once a
+ * chunk was looked at, no page of it can be. Our own references look like pins
+ * when they are many, so later is too late, too. RCU read lock held.
+ */
+static void look_for_pins(struct linetls_guard *guard, u32 chunk)
+{
+	pgoff_t first = (pgoff_t)chunk << guard->shift;
+	pgoff_t last = first + (1UL << guard->shift) - 1;
+	XA_STATE(xas, &guard->mapping->i_pages, first);
+	struct folio *folio;
+
+	xas_for_each(&xas, folio, last) {
+		if (xas_retry(&xas, folio) || xa_is_value(folio))
+			continue;
+		if (folio_maybe_dma_pinned(folio))
+			set_bit(chunk, guard->barred);
+	}
+	/* Whoever sees it seen sees it barred. */
+	smp_mb__before_atomic();
+	set_bit(chunk, guard->seen);
+}
+
+static bool is_barred(struct linetls_guard *guard, u32 chunk)
+{
+	if (!test_bit(chunk, guard->seen))
+		look_for_pins(guard, chunk);
+	/* Pairs with look_for_pins(). */
+	smp_mb__after_atomic();
+	return test_bit(chunk, guard->barred);
+}
+
+/* Count a record of @chunk, unless too much is in flight. */
+static bool chunk_hold(struct linetls_guard *guard, u32 chunk)
+{
+	if (!atomic_read(&guard->inflight[chunk]) &&
+	    (u64)(atomic_read(&guard->busy) + 1) << guard->shift >
+	    READ_ONCE(guard_pages))
+		return false;
+	if (atomic_inc_return(&guard->inflight[chunk]) == 1)
+		atomic_inc(&guard->busy);
+	return true;
+}
+
+static void chunk_release(struct linetls_guard *guard, u32 chunk)
+{
+	if (atomic_dec_and_test(&guard->inflight[chunk]))
+		atomic_dec(&guard->busy);
+}
+
+/* Make the record one with pages of @chunk, if it is not and can be. */
+static bool record_hold(struct linetls_record *rec, struct linetls_guard *guard,
+			u32 chunk)
+{
+	if (!rec->guard) {
+		if (!chunk_hold(guard, chunk))
+			return false;
+		refcount_inc(&guard->ref);
+		rec->guard = guard;
+		rec->chunk = chunk;
+		rec->num_chunks = 1;
+		return true;
+	}
+	if (rec->guard != guard)
+		return false;
+	if (chunk - rec->chunk < rec->num_chunks)
+		return true;
+	if (chunk - rec->chunk != 1 || !chunk_hold(guard, chunk))
+		return false;
+	rec->num_chunks = 2;
+	return true;
+}
+
+/* RCU read lock held, the guard is live. */
+static bool take(struct linetls_ctx *ctx, struct linetls_guard *guard,
+		 struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	pgoff_t index = folio->index + folio_page_idx(folio, page);
+	u32 chunk = index >> guard->shift;
+
+	if (READ_ONCE(folio->mapping) != guard->mapping ||
+	    index >> guard->shift >= guard->chunks || !folio_test_uptodate(folio) ||
+	    PageHWPoison(page))
+		return false;
+	/* It could be detached only after it has been written. */
+	if (folio_test_dirty(folio) || folio_test_writeback(folio)) {
+		linetls_stat_inc(ctx->net, LINETLS_STAT_COPY_DIRTY);
+		return false;
+	}
+	if (is_barred(guard, chunk)) {
+		linetls_stat_inc(ctx->net, LINETLS_STAT_COPY_PINNED);
+		return false;
+	}
+	if (!record_hold(&ctx->open, guard, chunk)) {
+		linetls_stat_inc(ctx->net, LINETLS_STAT_COPY_LIMIT);
+		return false;
+	}
+	return true;
+}
+
+/**
+ * linetls_guard_take - may the open record have @page instead of its bytes?
+ *
+ * If so, it counts as in flight from now until linetls_guard_release() of the
+ * record; the reference to the page is the caller's business. Context: socket
+ * lock held, @page is referenced.
+ */
+bool linetls_guard_take(struct linetls_ctx *ctx, struct page *page)
+{
+	struct linetls_guard *guard = ctx->guard;
+	bool taken;
+
+	if (!guard)
+		return false;
+	/* A guard that ends waits for us, and then looks at the counters. */
+	rcu_read_lock();
+	taken = READ_ONCE(guard->state) == GUARD_LIVE && take(ctx, guard, page);
+	rcu_read_unlock();
+	return taken;
+}
+
+/* linetls_guard_release - the record needs its pages no more. Any context. */
+void linetls_guard_release(struct linetls_record *rec)
+{
+	struct linetls_guard *guard = rec->guard;
+	u32 i;
+
+	if (!guard)
+		return;
+	for (i = 0; i < rec->num_chunks; i++)
+		chunk_release(guard, rec->chunk + i);
+	rec->guard = NULL;
+	linetls_guard_put(guard);
+}
+
+/* linetls_guard_is_torn - may the record's bytes have changed? */
+bool linetls_guard_is_torn(const struct linetls_record *rec)
+{
+	return rec->guard && READ_ONCE(rec->guard->torn);
+}
+
+/*
+ * A page is not detached while somebody has it dirty, or the file system holds
+ * on to its buffers. Nobody can write to the file by now, so both pass.
+ */
+#define DETACH_TRIES	12
+
+static bool detach_range(struct linetls_guard *guard, pgoff_t first,
+			 pgoff_t last)
+{
+	struct address_space *mapping = guard->mapping;
+	int i;
+
+	for (i = 0; i < DETACH_TRIES; i++) {
+		if (mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) ||
+		    mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK))
+			filemap_write_and_wait_range(mapping,
+						     (loff_t)first << PAGE_SHIFT,
+						     ((loff_t)(last + 1) <<
+						      PAGE_SHIFT) - 1);
+		if (!invalidate_inode_pages2_range(mapping, first, last))
+			return true;
+		/* Half a second in all. */
+		msleep(i < 4 ? 1 : 1 << (i - 3));
+	}
+	return false;
+}
+
+/**
+ * guard_detach - take all pages in flight out of the page cache
+ *
+ * Nobody takes pages any more. Returns false if some may be left in it.
+ */
+bool guard_detach(struct linetls_guard *guard)
+{
+	u32 first = 0, next;
+	bool done = true;
+
+	while (first < guard->chunks && atomic_read(&guard->busy)) {
+		if (!atomic_read(&guard->inflight[first])) {
+			first++;
+			continue;
+		}
+		next = first + 1;
+		while (next < guard->chunks &&
+		       atomic_read(&guard->inflight[next]))
+			next++;
+		if (!detach_range(guard, (pgoff_t)first << guard->shift,
+				  ((pgoff_t)next << guard->shift) - 1))
+			done = false;
+		first = next;
+	}
+	return done;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files whose every 16 bytes say where they belong and which version of the
+ * file they are from: a byte that was in no version is found wherever it ends.
+ * Zeros are what truncation and holes leave.
+ */
+#ifndef TEST_VM_TOOLS_GUARD_H
+#define TEST_VM_TOOLS_GUARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GUARD_PAGE 4096
+
+struct guard_unit {
+    uint32_t page;
+    uint32_t unit;      /* in the page, and the complement of @page above */
+    uint64_t version;
+};
+
+/* @len bytes of @version at @pos, both multiples of sizeof(struct guard_unit). */
+void guard_fill(void *buf, size_t len, uint64_t pos, uint64_t version);
+
+/*
+ * The newest version so far, of all files, shared through @file, which is
+ * made if need be. A writer takes the next one before it writes.
+ */
+uint64_t *guard_versions(const char *file);
+
+/* Is the unit at @pos of a version up to @newest, or a hole? */
+int guard_check(const struct guard_unit *unit, uint64_t pos, uint64_t newest);
+
+#endif
