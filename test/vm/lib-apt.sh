@@ -47,7 +47,7 @@ apt_run() {
 }
 
 # apt_update SOURCES: 6.1 is bookworm with its security updates, 6.12 its
-# backports.
+# backports, source-RELEASE the source packages of a release.
 apt_update() {
     local main security signed="deb [signed-by=$keyring]"
     [ -f "$keyring" ] || fail "$keyring is missing (debian-archive-keyring)"
@@ -63,6 +63,9 @@ apt_update() {
         ;;
     6.12)
         echo "$signed $main bookworm-backports main"
+        ;;
+    source-*)
+        echo "deb-src ${signed#deb } $main ${1#source-} main"
         ;;
     esac >"$apt/sources-$1.list"
     apt_run "$1" apt-get update ||
