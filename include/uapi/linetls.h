@@ -113,6 +113,7 @@ enum linetls_tx_reason {
 	LINETLS_REASON_FEATURE_OFF = 7,	/* tls-hw-tx-offload was switched off */
 	LINETLS_REASON_WRAPPED = 8,	/* IPsec or a tunnel on the route */
 	LINETLS_REASON_ROUTE = 9,	/* the route leads past the device */
+	LINETLS_REASON_STALLED = 10,	/* timeouts in a row by the device */
 };
 
 /*

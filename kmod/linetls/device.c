@@ -188,6 +188,7 @@ static u8 add_device(struct sock *sk, struct linetls_ctx *ctx,
 	ctx->dev_next = start;
 	spin_unlock_bh(&ctx->offload->lock);
 
+	ctx->stalled = false;
 	dev_hold(dev);
 	rcu_assign_pointer(ctx->tls.netdev, dev);
 	spin_lock_bh(&bound_lock);
@@ -407,6 +408,8 @@ static void to_software(struct linetls_ctx *ctx, u8 reason)
 	struct sock *sk = ctx->tls.sk;
 
 	set_path(ctx, reason);
+	/* Its route may have gone first, and been noticed. */
+	ctx->fallback_reason = reason;
 	if (ctx->mode == LINETLS_TX_MODE_REQUIRE)
 		fail_required(sk, ctx);
 }

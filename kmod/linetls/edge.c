@@ -25,6 +25,9 @@
 #include "linetls.h"
 #include "trace.h"
 
+#define STALL_TIMEOUTS	3
+#define STALL_PAUSE	(30 * HZ)
+
 struct edge_packet {
 	int payload_off;
 	u32 payload_len;
@@ -450,22 +453,46 @@ static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
 	return nskb;
 }
 
+/*
+ * Something on the way to the device may lose every packet that is marked:
+ * netem, for one, takes their socket from them, and the core drops them. After
+ * timeouts in a row the device is passed by for a while. That the network lost
+ * the packets is more likely, and makes no difference to the peer.
+ */
+static bool is_stalled(const struct sock *sk, struct linetls_ctx *ctx)
+{
+	if (ctx->mode == LINETLS_TX_MODE_REQUIRE)
+		return false;
+	if (unlikely(inet_csk(sk)->icsk_retransmits >= STALL_TIMEOUTS)) {
+		ctx->stalled = true;
+		ctx->stalled_until = jiffies + STALL_PAUSE;
+	} else if (unlikely(ctx->stalled) &&
+		   time_after(jiffies, ctx->stalled_until)) {
+		ctx->stalled = false;
+	}
+	return ctx->stalled;
+}
+
 /* Does the route lead straight to the bound device, or through a bond? */
 static bool leads_to_device(struct sock *sk, struct linetls_ctx *ctx)
 {
 	const struct net_device *bound = rcu_dereference(ctx->tls.netdev);
 	const struct dst_entry *dst = __sk_dst_get(sk);
 	const struct net_device *dev;
+	bool stalled;
 	u8 reason;
 
 	if (!bound)
 		return false;
+	stalled = is_stalled(sk, ctx);
 	/* IP will look for a route, and the other place for the device. */
 	if (!dst)
-		return true;
+		return !stalled;
 	dev = linetls_dst_dev(sk, dst, &reason);
 	if (dev && dev != bound)
 		reason = LINETLS_REASON_ROUTE;
+	else if (dev && stalled)
+		reason = LINETLS_REASON_STALLED;
 	if (unlikely(!reason != READ_ONCE(ctx->on_device)))
 		linetls_note_path(ctx, reason);
 	return !reason;
@@ -549,5 +576,8 @@ struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
 				 pkt.payload_len);
 		return skb;
 	}
+	/* Behind TCP's route to the device something has chosen another one. */
+	if (bound && dev != bound)
+		linetls_stat_inc(ctx->net, LINETLS_STAT_REROUTED);
 	return encrypt_packet(ctx, skb, &pkt);
 }

@@ -10,7 +10,8 @@
  *   bound_lock			(spinlock, device.c) who encrypts, and its counters
  *   offload->lock		(spinlock) the tracker, counters of the context
  * The transmit path runs without the socket lock, in softirq or with softirqs
- * off; it takes only offload->lock, and ctx->tls.netdev under RCU.
+ * off; it takes only offload->lock, and ctx->tls.netdev under RCU. Above IP, in
+ * linetls_queue_xmit(), the socket is TCP's: bound_lock may be taken there.
  */
 #ifndef LINETLS_H
 #define LINETLS_H
@@ -194,6 +195,7 @@ struct linetls_count {
  * @dev_next:	what follows the last packet for the device
  * @route_dev:	device that the last binding was tried for; only compared
  * @dev_gen:	linetls_dev_gen at that time
+ * @stalled:	the device is passed by until @stalled_until (jiffies)
  * @on_device:	a device has the keys, and the route leads to it
  * @fallbacks:	how often that ended
  * @reoffloads:	how often it began, but for TLS_TX
@@ -239,6 +241,9 @@ struct linetls_ctx {
 
 	const struct net_device *route_dev;
 	u32 dev_gen;
+	bool stalled;
+	unsigned long stalled_until;
+
 	bool on_device;
 	bool counted;
 	bool sk_gone;
@@ -389,6 +394,7 @@ static inline bool linetls_route_changed(struct sock *sk,
 	x(RESYNCS, "LinetlsResyncs")					\
 	x(SW_PACKETS, "LinetlsSoftwarePackets")				\
 	x(SW_BYTES, "LinetlsSoftwareBytes")				\
+	x(REROUTED, "LinetlsRerouted")					\
 	x(DROP_HEADER, "LinetlsDropHeader")				\
 	x(DROP_FRAGMENT, "LinetlsDropFragment")				\
 	x(DROP_ACKED, "LinetlsDropAcked")				\
@@ -423,7 +429,8 @@ static inline bool linetls_route_changed(struct sock *sk,
 	x(REASON_DRIVER, "LinetlsReasonDriver")				\
 	x(REASON_FEATURE_OFF, "LinetlsReasonFeatureOff")		\
 	x(REASON_WRAPPED, "LinetlsReasonWrapped")			\
-	x(REASON_ROUTE, "LinetlsReasonRoute")
+	x(REASON_ROUTE, "LinetlsReasonRoute")				\
+	x(REASON_STALLED, "LinetlsReasonStalled")
 
 enum linetls_stat {
 #define LINETLS_STAT_ENUM(id, name)	LINETLS_STAT_##id,
