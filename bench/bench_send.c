@@ -4,8 +4,10 @@
  * the whole machine has spent on it. For a guest with one processor under
  * -icount, where a nanosecond is an instruction.
  *
- *   bench_send [-f FILE] [-n N] WAY HOST PORT BYTES
+ *   bench_send [-f FILE [-z]] [-n N] WAY HOST PORT BYTES
+ *   bench_send -h -f FILE [-z] [-n N] [-b SNDBUF] WAY HOST PORT BYTES
  *   bench_send sink PORT        receive and discard; TLS only for libssl
+ *   bench_send stall PORT       accept with a small window, and never read
  *
  *   WAY  plain    TCP
  *        libssl   TLS 1.3 in the process, by SSL_write()
@@ -13,7 +15,12 @@
  *        linetls  ours
  *   -f   by sendfile() from FILE, over and over; libssl reads it; otherwise
  *        from one buffer
+ *   -z   linetls: the file's pages are sent without a copy (LINETLS_TX_FILE);
+ *        tls: likewise, with TLS_TX_ZEROCOPY_RO
  *   -n   so many connections, one after the other, BYTES on each
+ *   -h   hold: all at once, on each what TCP takes without waiting; say how
+ *        much that was, and wait for a signal
+ *   -b   SO_SNDBUF
  *
  * A process that runs only when nothing else does takes up the idle time, so
  * that its processor time is what is to be left out.
@@ -21,6 +28,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -28,6 +36,7 @@
 #include <openssl/ssl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +60,8 @@ struct job {
     struct sockaddr_in to;
     long long bytes;
     SSL_CTX *ctx;
+    bool zerocopy, hold;
+    int sndbuf;
 };
 
 static long long now(clockid_t clock)
@@ -110,7 +121,8 @@ static SSL *handshake(SSL_CTX *ctx, int fd, int server)
     return ssl;
 }
 
-static void send_file(const struct job *job, int fd)
+/* Returns how much of it TCP has taken: all, unless the socket doesn't wait. */
+static long long send_file(const struct job *job, int fd)
 {
     long long left = job->bytes;
     off_t pos = 0;
@@ -118,12 +130,15 @@ static void send_file(const struct job *job, int fd)
     while (left > 0) {
         ssize_t n = sendfile(fd, job->file, &pos, left);
 
+        if (n < 0 && errno == EAGAIN && job->hold)
+            break;
         if (n <= 0)
             err(1, "sendfile");
         left -= n;
         if (pos == job->file_size)
             pos = 0;
     }
+    return job->bytes - left;
 }
 
 static void send_buffer(const struct job *job, int fd, SSL *ssl)
@@ -149,23 +164,48 @@ static void send_buffer(const struct job *job, int fd, SSL *ssl)
     }
 }
 
-static void send_one(const struct job *job)
+static void allow_zerocopy(const struct job *job, int fd)
+{
+    int one = 1, rc;
+
+    rc = job->way == LINETLS ? setsockopt(fd, SOL_TLS, LINETLS_TX_FILE,
+                                          &job->file, sizeof(job->file))
+                             : setsockopt(fd, SOL_TLS, TLS_TX_ZEROCOPY_RO,
+                                          &one, sizeof(one));
+    if (rc)
+        err(1, "zero-copy");
+}
+
+static int start_one(const struct job *job)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct keys keys;
+
+    if (fd < 0 || (job->sndbuf && setsockopt(fd, SOL_SOCKET, SO_SNDBUF,
+                                             &job->sndbuf, sizeof(int))))
+        err(1, "socket");
+    if (connect(fd, (const void *)&job->to, sizeof(job->to)))
+        err(1, "connect");
+    if (job->way == TLS || job->way == LINETLS) {
+        /* All that a device does for the kernel's own ULP is 1.2. */
+        make_keys(&keys, job->way == TLS && job->zerocopy ? "1.2" : "1.3",
+                  "gcm128", 0);
+        set_ulp(fd, ways[job->way]);
+        set_keys(fd, TLS_TX, &keys);
+        if (job->zerocopy)
+            allow_zerocopy(job, fd);
+    }
+    return fd;
+}
+
+static void send_one(const struct job *job)
+{
+    int fd = start_one(job);
     SSL *ssl = NULL;
     char c;
 
-    if (fd < 0 || connect(fd, (const void *)&job->to, sizeof(job->to)))
-        err(1, "connect");
     if (job->way == LIBSSL)
         ssl = handshake(job->ctx, fd, 1);
-    if (job->way == TLS || job->way == LINETLS) {
-        struct keys keys;
-
-        make_keys(&keys, "1.3", "gcm128", 0);
-        set_ulp(fd, ways[job->way]);
-        set_keys(fd, TLS_TX, &keys);
-    }
     if (job->file >= 0 && !ssl)
         send_file(job, fd);
     else
@@ -178,16 +218,41 @@ static void send_one(const struct job *job)
     close(fd);
 }
 
+static void hold(const struct job *job, long long n)
+{
+    long long sum = 0;
+
+    if (job->file < 0 || job->way == LIBSSL)
+        errx(2, "-h is for sendfile()");
+    while (n--) {
+        int fd = start_one(job);
+
+        if (fcntl(fd, F_SETFL, O_NONBLOCK))
+            err(1, "O_NONBLOCK");
+        sum += send_file(job, fd);
+    }
+    printf("holding %lld\n", sum);
+    fflush(stdout);
+    pause();
+}
+
+/* Accept, and keep the connections as they are. */
+static void stall(int port)
+{
+    int listener = listen_on(port, 1024, 4096);
+
+    puts("listening");
+    fflush(stdout);
+    while (accept(listener, NULL, NULL) >= 0)
+        ;
+    err(1, "accept");
+}
+
 static void sink(int port)
 {
-    struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
     SSL_CTX *ctx = getenv("BENCH_TLS") ? make_ctx(0) : NULL;
-    int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
+    int listener = listen_on(port, 64, 0);
 
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (listener < 0 || bind(listener, (void *)&sin, sizeof(sin)) ||
-        listen(listener, 64))
-        err(1, "listen");
     for (;;) {
         int fd = accept(listener, NULL, NULL);
         SSL *ssl = NULL;
@@ -235,8 +300,13 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (argc == 3 && !strcmp(argv[1], "sink"))
         sink(atoi(argv[2]));
-    while ((opt = getopt(argc, argv, "f:n:")) != -1) {
+    if (argc == 3 && !strcmp(argv[1], "stall"))
+        stall(atoi(argv[2]));
+    while ((opt = getopt(argc, argv, "b:f:hn:z")) != -1) {
         switch (opt) {
+        case 'b': job.sndbuf = atoi(optarg); break;
+        case 'h': job.hold = true; break;
+        case 'z': job.zerocopy = true; break;
         case 'f': open_file(&job, optarg); break;
         case 'n': n = atoll(optarg); break;
         default: return 2;
@@ -252,6 +322,10 @@ int main(int argc, char **argv)
     if (job.way == LIBSSL)
         job.ctx = make_ctx(1);
 
+    if (job.hold) {
+        hold(&job, n);
+        return 0;
+    }
     send_one(&job); /* what is loaded and cached at first use */
     idler = start_idler(&clock);
     start = now(CLOCK_MONOTONIC);
