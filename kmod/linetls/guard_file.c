@@ -103,7 +103,9 @@ int guard_subject_get(struct file *file, struct guard_subject *subject,
 		return refuse(reason, LINETLS_FILE_FILESYSTEM, -EOPNOTSUPP);
 	subject->top = NULL;
 	if (real != dentry) {
-		if (dentry->d_sb->s_magic != OVERLAYFS_SUPER_MAGIC)
+		/* An overlay's layer in an overlay would take a lease more. */
+		if (dentry->d_sb->s_magic != OVERLAYFS_SUPER_MAGIC ||
+		    dentry->d_sb->s_stack_depth > 1)
 			return refuse(reason, LINETLS_FILE_FILESYSTEM,
 				      -EOPNOTSUPP);
 		if (inode_is_open_for_write(inode))

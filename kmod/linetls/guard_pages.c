@@ -43,20 +43,23 @@ int guard_chunks_alloc(struct linetls_guard *guard, loff_t size)
 /*
  * Who pinned a page to write it could do that before the guard alone: once a
  * chunk was looked at, no page of it can be. Our own references look like pins
- * when they are many, so later is too late, too. RCU read lock held.
+ * when they are many, so later is too late, too.
  */
 static void look_for_pins(struct linetls_guard *guard, u32 chunk)
 {
-	pgoff_t first = (pgoff_t)chunk << guard->shift;
-	pgoff_t last = first + (1UL << guard->shift) - 1;
-	XA_STATE(xas, &guard->mapping->i_pages, first);
-	struct folio *folio;
+	pgoff_t index = (pgoff_t)chunk << guard->shift;
+	pgoff_t end = index + (1UL << guard->shift);
 
-	xas_for_each(&xas, folio, last) {
-		if (xas_retry(&xas, folio) || xa_is_value(folio))
+	while (index < end) {
+		struct folio *folio = filemap_get_folio(guard->mapping, index);
+
+		index++;
+		if (IS_ERR_OR_NULL(folio))
 			continue;
 		if (folio_maybe_dma_pinned(folio))
 			set_bit(chunk, guard->barred);
+		index = folio_next_index(folio);
+		folio_put(folio);
 	}
 	/* Whoever sees it seen sees it barred. */
 	smp_mb__before_atomic();
