@@ -506,16 +506,28 @@ static int linetls_setsockopt(struct sock *sk, int level, int optname,
 	return err;
 }
 
-/* Keys stay inside: mainline's short form, version and cipher, is all there is. */
+/* As mainline: version and cipher, or the keys with the next record's number. */
 static int get_tx(const struct linetls_ctx *ctx, char __user *optval, int len)
 {
-	const struct tls_crypto_info *info = &ctx->tls.crypto_send.info;
+	union tls_crypto_context info;
+	int err = 0;
 
-	if (len != sizeof(*info))
+	if (len < (int)sizeof(info.info))
 		return -EINVAL;
 	if (!ctx->offload)
 		return -EBUSY;
-	return copy_to_user(optval, info, sizeof(*info)) ? -EFAULT : 0;
+	info.info = ctx->tls.crypto_send.info;
+	if (len > sizeof(info.info)) {
+		if (len != ctx->key->cipher->info_size)
+			return -EINVAL;
+		info = ctx->tls.crypto_send;
+		linetls_key_export(ctx->key, ctx->next_sn, ctx->next_nonce,
+				   &info.info);
+	}
+	if (copy_to_user(optval, &info, len))
+		err = -EFAULT;
+	memzero_explicit(&info, sizeof(info));
+	return err;
 }
 
 static int get_status(struct sock *sk, char __user *optval, int __user *optlen,

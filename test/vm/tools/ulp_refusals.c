@@ -273,6 +273,26 @@ static int get_keys(struct pair *p, const char *ulp, long arg)
     return error_of(getsockopt(p->fd, SOL_TLS, TLS_TX, &ci, &len));
 }
 
+/* They are those of the next record. */
+static int get_keys_later(struct pair *p, const char *ulp, long arg)
+{
+    union crypto_info ci, given;
+    socklen_t len;
+
+    version = arg == 12 ? "1.2" : "1.3";
+    set_ulp(p->fd, ulp);
+    p->has_keys = !give_keys(p->fd);
+    len = make_info(&given, version, bits);
+    p->ended = true;
+    if (send(p->fd, "1", 1, 0) != 1 || send(p->fd, "2", 1, 0) != 1 ||
+        getsockopt(p->fd, SOL_TLS, TLS_TX, &ci, &len))
+        return errno;
+    given.gcm128.rec_seq[7] += 2;
+    if (arg == 12)
+        given.gcm128.iv[7] += 2;
+    return memcmp(&ci, &given, len) ? ERANGE : 0;
+}
+
 static int get_keys_bad_pointer(struct pair *p, const char *ulp, long arg)
 {
     socklen_t len = sizeof(struct tls_crypto_info);
@@ -398,7 +418,6 @@ static int send_empty_alert(struct pair *p, const char *ulp, long arg)
 #define LENHDR ((long)sizeof(struct tls_crypto_info))
 
 #define RX "reception stays with the application"
-#define KEYS "keys do not leave the kernel"
 #define CIPHERS "not a cipher of the engine"
 #define REKEY "a key update, which tls of these kernels lacks"
 #define OLD "6.1's tls refuses MSG_EOR in any combination"
@@ -466,7 +485,11 @@ static const struct refusal refusals[] = {
     {"get keys, short form", get_keys, LENHDR, 0, NULL},
     {"get keys, 3 bytes", get_keys, LENHDR - 1, EINVAL, NULL},
     {"get keys, 0 bytes", get_keys, 0, EINVAL, NULL},
-    {"get keys, whole", get_keys, LEN128, EINVAL, KEYS},
+    {"get keys, whole", get_keys, LEN128, 0, NULL},
+    {"get keys, a byte less", get_keys, LEN128 - 1, EINVAL, NULL},
+    {"get keys, a byte more", get_keys, LEN128 + 1, EINVAL, NULL},
+    {"get keys after records, TLS 1.2", get_keys_later, 12, 0, NULL},
+    {"get keys after records, TLS 1.3", get_keys_later, 13, 0, NULL},
     {"get keys to a bad pointer", get_keys_bad_pointer, 0, EFAULT, NULL},
     {"get keys, bad length", get_keys_bad_pointer, 1, EFAULT, NULL},
     {"TCP_NODELAY", other_levels_work, 0, 0, NULL},
