@@ -185,6 +185,8 @@ no_bad_drops() {
 # eth0; both encrypt, and what they send is one stream.
 flips() {
     local seconds=$1 version=$2 bits=$3 flipper
+    local fallbacks device software reoffloads
+    reoffloads=$(ulp_stat LinetlsReoffloads)
     rm -f "$work/enough"
     way tls0
     receive in "$version" "$bits"
@@ -195,19 +197,18 @@ flips() {
         "route replace $CLI4/32 dev tls0 src $SRV4" &
     flipper=$!
     for_seconds "$seconds"
+    wait_for -t 60 grew LinetlsReoffloads $((reoffloads + ${least:-10}))
     touch "$work/enough"
     wait "$flipper"
     is_eq "$(cat "$work/churn.log")" "" "what ip says"
     pair_done in out
     say "$SECONDS s: TLS $version, AES-$bits, ${wire:-clean wire}:" \
         "$(grep '^status' "$work/out.log" | tail -n 1)"
-    local fallbacks device software
     fallbacks=$(status_of out fallbacks)
     device=$(status_of out device)
     software=$(status_of out software)
-    is_gt "${fallbacks%/*}" "${least:-10}" "fallbacks"
-    is_gt "${device%/*}" 20 "packets of the device"
-    is_gt "${software%/*}" 20 "packets of the software"
+    is_gt "${device%/*}" 5 "packets of the device"
+    is_gt "${software%/*}" 5 "packets of the software"
     is_gt $(($(status_of out reoffloads) + 2)) "${fallbacks%/*}" "reoffloads"
 }
 
