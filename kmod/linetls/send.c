@@ -15,8 +15,9 @@
 #include "linetls.h"
 #include "trace.h"
 
+/* The second line means something to the caller's caller, as with TCP. */
 #define SEND_FLAGS	(MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | \
-			 MSG_CMSG_COMPAT)
+			 MSG_CMSG_COMPAT | MSG_BATCH | MSG_WAITALL)
 
 static u32 payload_len(const struct linetls_ctx *ctx)
 {
