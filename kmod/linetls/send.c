@@ -629,6 +629,8 @@ void linetls_splice_eof(struct socket *sock)
 		flush_open(sk, ctx, MSG_NOSIGNAL | MSG_DONTWAIT);
 	release_sock(sk);
 	mutex_unlock(&ctx->tls.tx_lock);
+	/* TCP holds back the end of a record that was full. */
+	ctx->tls.sk_proto->splice_eof(sock);
 }
 
 static void push_atomic(struct sock *sk, struct linetls_ctx *ctx)
