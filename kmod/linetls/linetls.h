@@ -4,7 +4,8 @@
  *
  * Locks, outermost first:
  *   guards (guard.c)		taken and given back without any of the below
- *   tls.tx_lock (mutex)	one sender at a time; held across waits for memory
+ *   tls.tx_lock (mutex)	one sender that may sleep at a time; held across
+ *				waits for memory
  *   socket lock		ctx->open, ctx->push*, the send state
  *   linetls_dev_lock		(rwsem) ctx->tls.netdev against device events
  *   bound_lock			(spinlock, device.c) who encrypts, and its counters
@@ -181,7 +182,7 @@ struct linetls_count {
  *		reference, since a FIN may be acknowledged in its place
  * @push_frag:	its first fragment that TCP has not taken wholly
  * @push_off:	bytes taken of that fragment
- * @pushing:	a sender is inside TCP, or asleep amid a record
+ * @pushing:	a sender is inside TCP
  * @write_seq:	TCP's write_seq as we left it
  * @error:	errno of every call that would send, 0: none
  * @broken:	somebody else has written to the stream: nothing more is sent

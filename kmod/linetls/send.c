@@ -289,25 +289,34 @@ static int push_some(struct sock *sk, struct linetls_ctx *ctx, int flags)
 
 /*
  * Hand the rest of ctx->push to TCP. TCP itself never sleeps: the stream is
- * checked again after each sleep. Returns 0 when TCP has the record, else a
- * negative errno with the position kept.
+ * checked again after each sleep, in which linetls_flush() may have gone on.
+ * Returns 0 when TCP has the record, else a negative errno with the position
+ * kept.
  */
-static int push(struct sock *sk, struct linetls_ctx *ctx, int flags)
+static int push(struct sock *sk, struct linetls_ctx *ctx, int flags,
+		long *timeo)
 {
-	long timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
-	int rc;
+	int rc = 0;
 
-	if (!ctx->push)
-		return 0;
-	ctx->pushing = true;
-	do {
+	while (ctx->push) {
+		/* TCP works off its backlog, and finds room: not again. */
+		ctx->pushing = true;
 		rc = push_some(sk, ctx, flags);
-		if (rc != -EAGAIN || !timeo)
+		ctx->pushing = false;
+		if (rc != -EAGAIN || !*timeo)
 			break;
-		rc = wait_memory(sk, &timeo);
-	} while (!rc);
-	ctx->pushing = false;
+		rc = wait_memory(sk, timeo);
+		if (rc)
+			break;
+	}
 	return rc;
+}
+
+static int push_nowait(struct sock *sk, struct linetls_ctx *ctx, int flags)
+{
+	long timeo = 0;
+
+	return push(sk, ctx, flags, &timeo);
 }
 
 /* Copy into the open record at most @n bytes. Returns how many, or -EFAULT. */
@@ -399,7 +408,7 @@ static size_t stop_record(struct sock *sk, struct linetls_ctx *ctx,
 		return n;
 	}
 	if (!(flags & MSG_MORE) && !close_record(sk, ctx, pfrag))
-		push(sk, ctx, flags | MSG_DONTWAIT);
+		push_nowait(sk, ctx, flags);
 	return 0;
 }
 
@@ -420,7 +429,7 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 
 	if (is_ended(sk))
 		return -EPIPE;
-	rc = push(sk, ctx, flags) ?: check_stream(sk, ctx);
+	rc = push(sk, ctx, flags, &timeo) ?: check_stream(sk, ctx);
 	if (rc)
 		return rc;
 	if (unlikely(linetls_route_changed(sk, ctx))) {
@@ -452,7 +461,7 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 		if (rc)
 			break;
 		in_record = 0;
-		rc = push(sk, ctx, left ? flags | MSG_MORE : flags);
+		rc = push(sk, ctx, left ? flags | MSG_MORE : flags, &timeo);
 		if (rc || !left)
 			break;
 	}
@@ -464,10 +473,11 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 /* Close and push the open record, if there is one. Socket lock held. */
 static int flush_open(struct sock *sk, struct linetls_ctx *ctx, int flags)
 {
+	long timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
 	struct iov_iter iter;
 
 	if (!is_open(ctx))
-		return push(sk, ctx, flags);
+		return push(sk, ctx, flags, &timeo);
 	iov_iter_kvec(&iter, ITER_SOURCE, NULL, 0, 0);
 	return send_data(sk, ctx, &iter, 0, flags & ~MSG_MORE, ctx->open.type,
 			 false);
@@ -484,17 +494,17 @@ int linetls_close_open(struct sock *sk)
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 	int rc;
 
-	if (ctx->pushing || sk->sk_write_pending)
+	if (sk->sk_write_pending)
 		return -EBUSY;
 	if (!is_open(ctx))
 		return 0;
 	/* One closed record at a time can wait for TCP. */
-	rc = push(sk, ctx, MSG_DONTWAIT | MSG_NOSIGNAL);
+	rc = push_nowait(sk, ctx, MSG_NOSIGNAL);
 	if (rc)
 		return rc;
 	rc = close_record(sk, ctx, sk_page_frag(sk));
 	if (!rc)
-		push(sk, ctx, MSG_DONTWAIT | MSG_NOSIGNAL);
+		push_nowait(sk, ctx, MSG_NOSIGNAL);
 	return rc;
 }
 
@@ -503,15 +513,15 @@ int linetls_close_open(struct sock *sk)
  *
  * Before a FIN, after which nothing could follow. A record of another type
  * than application data that is still open is half of something: it is
- * dropped. Context: socket lock held; does not sleep for memory.
+ * dropped. A sender may be asleep: what it has been promised goes, too.
+ * Context: socket lock held; does not sleep for memory.
  */
 void linetls_flush(struct sock *sk)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 	int sndbuf = sk->sk_sndbuf;
 
-	/* A sender sleeps amid a record, and fails when it wakes up. */
-	if (ctx->pushing || is_ended(sk))
+	if (is_ended(sk))
 		return;
 	if (is_open(ctx) && ctx->open.type != LINETLS_TYPE_DATA)
 		linetls_record_clear(&ctx->open);
@@ -549,6 +559,7 @@ static int send_msg(struct sock *sk, struct msghdr *msg, size_t size,
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 	u8 type = LINETLS_TYPE_DATA;
+	bool wait = !(flags & MSG_DONTWAIT);
 	int rc;
 
 	if (flags & ~SEND_FLAGS)
@@ -556,10 +567,15 @@ static int send_msg(struct sock *sk, struct msghdr *msg, size_t size,
 	if ((flags & (MSG_MORE | MSG_EOR)) == (MSG_MORE | MSG_EOR))
 		return -EINVAL;
 
-	rc = mutex_lock_interruptible(&ctx->tls.tx_lock);
-	if (rc)
-		return rc;
+	if (wait && mutex_lock_interruptible(&ctx->tls.tx_lock))
+		return sock_intr_errno(sock_sndtimeo(sk, false));
 	lock_sock(sk);
+	/* Who never sleeps needs no turn, only that nobody sleeps amid his. */
+	if (!wait && unlikely(sk->sk_write_pending)) {
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		rc = -EAGAIN;
+		goto out;
+	}
 	if (unlikely(ctx->error)) {
 		rc = -ctx->error;
 		goto out;
@@ -580,8 +596,12 @@ err:
 	if (rc == -EPIPE)
 		rc = sk_stream_error(sk, flags, rc);
 out:
+	/* One that polls for an edge may have been told to try again. */
+	if (wait && test_bit(SOCK_NOSPACE, &sk->sk_socket->flags))
+		sk->sk_write_space(sk);
 	release_sock(sk);
-	mutex_unlock(&ctx->tls.tx_lock);
+	if (wait)
+		mutex_unlock(&ctx->tls.tx_lock);
 	return rc;
 }
 
@@ -623,12 +643,11 @@ void linetls_splice_eof(struct socket *sock)
 	struct sock *sk = sock->sk;
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 
-	mutex_lock(&ctx->tls.tx_lock);
 	lock_sock(sk);
-	if (!ctx->error && !is_ended(sk))
+	/* A sender that sleeps has gone on from there. */
+	if (!ctx->error && !is_ended(sk) && !sk->sk_write_pending)
 		flush_open(sk, ctx, MSG_NOSIGNAL | MSG_DONTWAIT);
 	release_sock(sk);
-	mutex_unlock(&ctx->tls.tx_lock);
 	/* TCP holds back the end of a record that was full. */
 	ctx->tls.sk_proto->splice_eof(sock);
 }
@@ -643,7 +662,7 @@ static void push_atomic(struct sock *sk, struct linetls_ctx *ctx)
 	sk->sk_use_task_frag = false;
 #endif
 	sk->sk_allocation = GFP_ATOMIC;
-	push(sk, ctx, MSG_DONTWAIT | MSG_NOSIGNAL);
+	push_nowait(sk, ctx, MSG_NOSIGNAL);
 #ifdef HAVE_SK_USE_TASK_FRAG
 	sk->sk_use_task_frag = task_frag;
 #endif
@@ -659,7 +678,9 @@ void linetls_write_space(struct sock *sk)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 
-	if (ctx->push && !ctx->pushing && !is_ended(sk))
+	/* A sender that sleeps goes on himself, and may sleep for memory. */
+	if (ctx->push && !ctx->pushing && !sk->sk_write_pending &&
+	    !is_ended(sk))
 		push_atomic(sk, ctx);
 	ctx->tls.sk_write_space(sk);
 	/* No memory: ask to be called again, which the above has undone. */
