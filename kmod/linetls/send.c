@@ -121,10 +121,16 @@ static struct linetls_record *alloc_closed(struct sock *sk,
 				   sk->sk_allocation);
 	if (!rec)
 		return NULL;
-	size = ksize(rec);
+	/* The ring doubles when it is full. */
+	size = ksize(rec) + 2 * sizeof(rec);
 	if (!sk_wmem_schedule(sk, size)) {
-		kfree(rec);
-		return NULL;
+		if (sk->sk_wmem_queued >=
+		    READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_wmem[0])) {
+			kfree(rec);
+			return NULL;
+		}
+		/* As TCP does: with little queued no ACK might make room. */
+		size = 0;
 	}
 	sk_wmem_queued_add(sk, size);
 	sk_mem_charge(sk, size);
@@ -412,6 +418,12 @@ static size_t stop_record(struct sock *sk, struct linetls_ctx *ctx,
 	return 0;
 }
 
+/* As with TCP, data that comes while the send buffer is full has to wait. */
+static bool has_room(struct sock *sk, const struct linetls_ctx *ctx)
+{
+	return is_open(ctx) || sk_stream_memory_free(sk);
+}
+
 /*
  * Build and push records of @type from @iter. Returns the number of bytes
  * taken, or a negative errno if none was: -EPIPE stands for whatever the
@@ -439,7 +451,8 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 	}
 
 	for (;;) {
-		rc = open_record(sk, ctx, pfrag, type);
+		rc = has_room(sk, ctx) ?
+		     open_record(sk, ctx, pfrag, type) : -ENOBUFS;
 		if (rc) {
 			rc = wait_memory(sk, &timeo);
 			if (!rc)
@@ -508,6 +521,30 @@ int linetls_close_open(struct sock *sk)
 	return rc;
 }
 
+/*
+ * Room for one packet: TCP lets what fills the buffer exceed a memory cgroup,
+ * but nothing that leaves it half empty.
+ */
+static void make_room(struct sock *sk)
+{
+	WRITE_ONCE(sk->sk_sndbuf, sk->sk_wmem_queued + 1);
+}
+
+static void flush_all(struct sock *sk, struct linetls_ctx *ctx)
+{
+	u32 before;
+	int rc;
+
+	make_room(sk);
+	if (is_open(ctx) && close_record(sk, ctx, sk_page_frag(sk)))
+		return;
+	do {
+		before = ctx->write_seq;
+		make_room(sk);
+		rc = push_nowait(sk, ctx, MSG_NOSIGNAL);
+	} while (rc == -EAGAIN && ctx->write_seq != before);
+}
+
 /**
  * linetls_flush - everything accepted so far goes to TCP, whatever its limits
  *
@@ -519,14 +556,16 @@ int linetls_close_open(struct sock *sk)
 void linetls_flush(struct sock *sk)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
+	u32 lowat = tcp_sk(sk)->notsent_lowat;
 	int sndbuf = sk->sk_sndbuf;
 
 	if (is_ended(sk))
 		return;
 	if (is_open(ctx) && ctx->open.type != LINETLS_TYPE_DATA)
 		linetls_record_clear(&ctx->open);
-	WRITE_ONCE(sk->sk_sndbuf, INT_MAX);
-	flush_open(sk, ctx, MSG_DONTWAIT | MSG_NOSIGNAL);
+	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
+	flush_all(sk, ctx);
+	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, lowat);
 	WRITE_ONCE(sk->sk_sndbuf, sndbuf);
 }
 
