@@ -127,7 +127,9 @@ int linetls_tracker_reserve(struct linetls_ctx *ctx)
 	if (READ_ONCE(t->tail) - READ_ONCE(t->head) < size)
 		return 0;
 
-	ring = kvcalloc(size * 2, sizeof(*ring), GFP_KERNEL_ACCOUNT);
+	/* A cgroup that is full of packets is no reason to kill somebody. */
+	ring = kvcalloc(size * 2, sizeof(*ring),
+			GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
 	if (!ring)
 		return -ENOMEM;
 	spin_lock_bh(&ctx->offload->lock);
