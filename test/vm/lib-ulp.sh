@@ -79,7 +79,7 @@ log_field() {
 }
 
 bytes_of() {
-    log_field "$1" '^bytes ([0-9]+) '
+    log_field "$1" '^bytes ([0-9]+)'
 }
 
 alerts_of() {
