@@ -47,7 +47,7 @@ apt_run() {
 }
 
 # apt_update SOURCES: 6.1 is bookworm with its security updates, 6.12 its
-# backports, source-RELEASE the source packages of a release.
+# backports, source-RELEASE the source packages of a release, trixie itself.
 apt_update() {
     local main security signed="deb [signed-by=$keyring]"
     [ -f "$keyring" ] || fail "$keyring is missing (debian-archive-keyring)"
@@ -66,6 +66,9 @@ apt_update() {
         ;;
     source-*)
         echo "deb-src ${signed#deb } $main ${1#source-} main"
+        ;;
+    trixie)
+        echo "$signed $main trixie main"
         ;;
     esac >"$apt/sources-$1.list"
     apt_run "$1" apt-get update ||
