@@ -12,6 +12,9 @@
  * configuration file, and goes on without it. The error is printed for that
  * reason, in addition to being raised.
  */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,27 +29,58 @@
 struct key {
     const char *name;
     const char *words[MAX_WORDS + 1]; /* the value is the word's index */
-    size_t field;                     /* an int of struct lt_config */
+    size_t field; /* in struct lt_config: an int, or the text of a list */
     int dflt;
     const char *example;
     const char *doc;
+    int (*check)(const char *word); /* of a list, which has no words */
 };
+
+static int any_word(const char *word)
+{
+    (void)word;
+    return 1;
+}
+
+static int is_cipher(const char *word)
+{
+    return lt_cipher_named(word) != NULL;
+}
 
 static const struct key keys[] = {
     { "offload", { "prefer", "require", "software", "off" },
         offsetof(struct lt_config, offload), LT_OFFLOAD_PREFER,
         "offload = software",
         "who encrypts: a device where one takes it, only a device (else the "
-        "connection fails), only the kernel's software, or only libssl" },
+        "connection fails), only the kernel's software, or only libssl",
+        NULL },
     { "ulp", { "auto", "linetls", "tls" },
         offsetof(struct lt_config, ulp), LT_ULP_AUTO,
         "ulp = tls",
         "kernel module that gets the keys; auto: linetls, or tls where "
-        "linetls is not there" },
+        "linetls is not there and tls can do as well",
+        NULL },
     { "debug", { "0", "1", "2" },
         offsetof(struct lt_config, debug), 0,
         "debug = 1",
-        "messages on stderr: none, one per connection, each step" },
+        "messages on stderr: none, one per connection, each step",
+        NULL },
+    { "include", { NULL },
+        offsetof(struct lt_config, include), 0,
+        "include = nginx haproxy",
+        "the only programs that are helped, by name; empty: all",
+        any_word },
+    { "exclude", { NULL },
+        offsetof(struct lt_config, exclude), 0,
+        "exclude = postgres",
+        "programs that are left alone, even if included",
+        any_word },
+    { "userspace-ciphers", { NULL },
+        offsetof(struct lt_config, userspace_ciphers), 0,
+        "userspace-ciphers = CHACHA20-POLY1305 AES-128-CCM",
+        "ciphers that libssl goes on encrypting with, of AES-128-GCM, "
+        "AES-256-GCM, AES-128-CCM, CHACHA20-POLY1305",
+        is_cipher },
 };
 
 #define NUM_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -73,7 +107,7 @@ static void join(char *out, size_t size, const char *word)
 
 static void fail_unknown_key(const char *name, const char *value)
 {
-    char known[64] = "";
+    char known[128] = "";
     size_t i;
 
     for (i = 0; i < NUM_KEYS; i++)
@@ -89,9 +123,54 @@ static int fail_bad_value(const struct key *key, const char *value)
 
     for (i = 0; key->words[i] != NULL; i++)
         join(words, sizeof(words), key->words[i]);
-    FAIL("not loaded: bad value \"%s = %s\" (%s: %s; example: %s)", key->name,
-        value, words, key->doc, key->example);
+    FAIL("not loaded: bad value \"%s = %s\" (%s%s%s; example: %s)", key->name,
+        value, words, words[0] != '\0' ? ": " : "", key->doc, key->example);
     return 0;
+}
+
+/* The next word of a list, which *list is moved behind. Its length, or 0. */
+static size_t next_word(const char **list, const char **word)
+{
+    static const char separators[] = " ,\t";
+    size_t len;
+
+    *word = *list + strspn(*list, separators);
+    len = strcspn(*word, separators);
+    *list = *word + len;
+    return len;
+}
+
+int lt_config_lists(const char *list, const char *word)
+{
+    const char *entry;
+    size_t len;
+
+    while ((len = next_word(&list, &entry)) != 0) {
+        if (strlen(word) == len && memcmp(entry, word, len) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int parse_list(struct lt_config *cfg, const struct key *key,
+    const char *value)
+{
+    char *field = (char *)cfg + key->field, word[LT_LIST_SIZE];
+    const char *list = field, *entry;
+    size_t len;
+
+    field[0] = '\0';
+    if (value == NULL)
+        return 1;
+    if (OPENSSL_strlcpy(field, value, LT_LIST_SIZE) >= LT_LIST_SIZE)
+        return fail_bad_value(key, value);
+    while ((len = next_word(&list, &entry)) != 0) {
+        memcpy(word, entry, len);
+        word[len] = '\0';
+        if (!key->check(word))
+            return fail_bad_value(key, value);
+    }
+    return 1;
 }
 
 static int parse(struct lt_config *cfg, const struct key *key,
@@ -99,6 +178,9 @@ static int parse(struct lt_config *cfg, const struct key *key,
 {
     int *field = (int *)((char *)cfg + key->field);
     int i;
+
+    if (key->check != NULL)
+        return parse_list(cfg, key, value);
 
     *field = key->dflt;
     if (value == NULL)
@@ -261,6 +343,24 @@ static int check_policy(const struct lt_config *cfg)
     return 1;
 }
 
+/* LINETLS_USERSPACE_CIPHERS for userspace-ciphers. */
+static const char *from_environment(const char *key)
+{
+    char name[64] = "LINETLS_";
+    size_t n = strlen(name);
+
+    for (; *key != '\0' && n < sizeof(name) - 1; key++, n++)
+        name[n] = *key == '-' ? '_' : (char)toupper((unsigned char)*key);
+    name[n] = '\0';
+    return secure_getenv(name);
+}
+
+static int is_helped(const struct lt_config *cfg, const char *program)
+{
+    return !lt_config_lists(cfg->exclude, program)
+        && (cfg->include[0] == '\0' || lt_config_lists(cfg->include, program));
+}
+
 int lt_config_read(struct lt_config *cfg, const OSSL_CORE_HANDLE *core,
     OSSL_FUNC_core_get_params_fn *get_params)
 {
@@ -279,9 +379,25 @@ int lt_config_read(struct lt_config *cfg, const OSSL_CORE_HANDLE *core,
         return 0;
     }
     for (i = 0; i < NUM_KEYS; i++) {
-        if (!parse(cfg, &keys[i], values[i]))
+        const char *env = from_environment(keys[i].name);
+
+        if (!parse(cfg, &keys[i], env != NULL ? env : values[i]))
             return 0;
     }
-    return check_policy(cfg)
-        && (provider == NULL || check_default_file(provider));
+    if (!check_policy(cfg)
+        || (provider != NULL && !check_default_file(provider)))
+        return 0;
+    if (!is_helped(cfg, program_invocation_short_name))
+        cfg->offload = LT_OFFLOAD_OFF;
+    return 1;
+}
+
+int lt_config_key(size_t row, struct lt_key_doc *doc)
+{
+    if (row >= NUM_KEYS)
+        return 0;
+    *doc = (struct lt_key_doc) { keys[row].name,
+        keys[row].check != NULL ? "" : keys[row].words[keys[row].dflt],
+        keys[row].example, keys[row].doc };
+    return 1;
 }

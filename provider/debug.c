@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Messages on stderr, switched on by LINETLS_DEBUG or the key "debug". */
+/* Messages on stderr, switched on by the key "debug". */
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "provider.h"
 
 int lt_debug;
-
-void lt_debug_init(int configured)
-{
-    const char *env = secure_getenv("LINETLS_DEBUG");
-
-    lt_debug = env != NULL ? atoi(env) : configured;
-}
 
 /* Under inetd and its like, descriptor 2 is the peer. */
 static int stderr_is_network(void)

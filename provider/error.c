@@ -11,6 +11,8 @@ static ERR_STRING_DATA strings[] = {
     { ERR_PACK(0, 0, LT_R_NOT_OFFLOADED),
         "offload = require, and the connection is not offloaded" },
     { ERR_PACK(0, 0, LT_R_REKEY_REFUSED), "the kernel refused new keys" },
+    { ERR_PACK(0, 0, LT_R_REKEY_MISSED),
+        "libssl changed keys without telling the new ones" },
     { ERR_PACK(0, 0, LT_R_REUSED),
         "the kernel encrypts this socket for an earlier TLS connection" },
     { 0, NULL }

@@ -19,8 +19,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include "provider.h"
 
@@ -30,6 +28,7 @@ typedef int security_cb(const SSL *, const SSL_CTX *, int, int, int, void *,
 struct ctx_hook {
     security_cb *next;  /* the callback that was there before ours */
     atomic_int armed;   /* SSL_OP_ENABLE_KTLS is ours */
+    _Atomic(SSL_CTX_keylog_cb_func) keylog; /* as next, see on_keylog() */
 };
 
 static pthread_mutex_t enable_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -39,34 +38,37 @@ static atomic_int users;         /* loaded instances of the provider */
 static struct ctx_hook orphan_hook; /* for SSL_CTXs that we did not see */
 static const char *socket_name;  /* the method name of BIO_s_socket() */
 
-static const char *refuse_chain(const SSL *ssl)
+/*
+ * The name's address, not its text: a BIO that borrows the methods of
+ * BIO_s_socket() under the same name is another BIO.
+ */
+static int is_plain_socket(const BIO *bio)
+{
+    return BIO_method_type(bio) == BIO_TYPE_SOCKET
+        && BIO_method_name(bio) == socket_name;
+}
+
+static const char *refuse_chain(const SSL *ssl, struct lt_socket *socket)
 {
     BIO *bio = lt_ssl.SSL_get_wbio(ssl);
-    int protocol = 0;
-    socklen_t len = sizeof(protocol);
 
+    memset(socket, 0, sizeof(*socket));
     if (bio != lt_ssl.SSL_get_rbio(ssl))
         return "separate BIOs for reading and writing";
-    /*
-     * The name's address, not its text: a BIO that borrows the methods of
-     * BIO_s_socket() under the same name is another BIO.
-     */
-    if (BIO_method_type(bio) != BIO_TYPE_SOCKET
-        || BIO_method_name(bio) != socket_name || BIO_next(bio) != NULL)
-        return "the BIO is not a plain socket BIO";
-    if (getsockopt((int)BIO_get_fd(bio, NULL), SOL_SOCKET, SO_PROTOCOL,
-            &protocol, &len)
-            != 0
-        || protocol != IPPROTO_TCP)
+    if (BIO_next(bio) != NULL)
+        return "another BIO is in between";
+    if (!is_plain_socket(bio))
+        return lt_fdhint_start(socket, bio) ? NULL : "the BIO has no socket";
+    if (!lt_fdhint_is_tcp((int)BIO_get_fd(bio, NULL)))
         return "the socket is not TCP";
     return NULL;
 }
 
 /* SSL_set0_*bio() take one reference each and drop those of the old BIO. */
-static int insert_filter(SSL *ssl)
+static int insert_filter(SSL *ssl, const struct lt_socket *socket)
 {
     BIO *bio = lt_ssl.SSL_get_wbio(ssl);
-    BIO *filter = lt_bio_new(ssl);
+    BIO *filter = lt_bio_new(ssl, socket->foreign ? socket : NULL);
 
     if (filter == NULL)
         return 0;
@@ -88,6 +90,7 @@ static int insert_filter(SSL *ssl)
 static int start_handshake(SSL *ssl)
 {
     BIO *bio = lt_ssl.SSL_get_wbio(ssl);
+    struct lt_socket socket;
     const char *refusal;
 
     if (!lt_ssl.SSL_in_before(ssl)
@@ -97,8 +100,8 @@ static int start_handshake(SSL *ssl)
         lt_bio_restart(bio);
         return 1;
     }
-    refusal = refuse_chain(ssl);
-    if (refusal == NULL && !insert_filter(ssl))
+    refusal = refuse_chain(ssl, &socket);
+    if (refusal == NULL && !insert_filter(ssl, &socket))
         refusal = "out of memory";
     if (refusal == NULL)
         return 1;
@@ -114,9 +117,10 @@ static int start_handshake(SSL *ssl)
 static void keep_option(SSL *ssl, const struct ctx_hook *hook)
 {
     int set = (lt_ssl.SSL_get_options(ssl) & SSL_OP_ENABLE_KTLS) != 0;
+    BIO *bio = lt_ssl.SSL_get_wbio(ssl);
 
-    if (lt_bio_is_filter(lt_ssl.SSL_get_wbio(ssl))) {
-        if (!set)
+    if (lt_bio_is_filter(bio)) {
+        if (!set && lt_bio_wants_keys(bio))
             lt_ssl.SSL_set_options(ssl, SSL_OP_ENABLE_KTLS);
     } else if (set && atomic_load(&hook->armed)) {
         lt_ssl.SSL_clear_options(ssl, SSL_OP_ENABLE_KTLS);
@@ -141,6 +145,43 @@ static struct ctx_hook *find_hook(const SSL_CTX *ctx)
     struct ctx_hook *hook = lt_ssl.SSL_CTX_get_ex_data(ctx, ex_index);
 
     return hook != NULL ? hook : &orphan_hook;
+}
+
+/*
+ * The key log costs libssl some work for each secret of each handshake, so it
+ * is asked for where a KeyUpdate was seen only.
+ */
+static void on_keylog(const SSL *ssl, const char *line)
+{
+    BIO *bio = lt_ssl.SSL_get_wbio(ssl);
+    SSL_CTX_keylog_cb_func next
+        = atomic_load(&find_hook(lt_ssl.SSL_get_SSL_CTX(ssl))->keylog);
+
+    if (next != NULL)
+        next(ssl, line);
+    if (lt_bio_is_filter(bio))
+        lt_bio_new_secret(bio, line);
+}
+
+/* An SSL_CTX without a hook has no place for the application's callback. */
+int lt_hook_secrets(SSL *ssl)
+{
+    SSL_CTX *ctx = lt_ssl.SSL_get_SSL_CTX(ssl);
+    struct ctx_hook *hook = find_hook(ctx);
+    SSL_CTX_keylog_cb_func old;
+    int ok = 1;
+
+    pthread_mutex_lock(&enable_lock);
+    old = lt_ssl.SSL_CTX_get_keylog_callback(ctx);
+    if (old != on_keylog) {
+        ok = hook != &orphan_hook || old == NULL;
+        if (ok) {
+            atomic_store(&hook->keylog, old);
+            lt_ssl.SSL_CTX_set_keylog_callback(ctx, on_keylog);
+        }
+    }
+    pthread_mutex_unlock(&enable_lock);
+    return ok;
 }
 
 static int on_security(const SSL *ssl, const SSL_CTX *ctx, int op, int bits,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The kernel's side: ULP, mode, keys, records that are not data. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "uapi/linetls.h"
 #include "provider.h"
@@ -47,18 +49,15 @@ const char *lt_ulp_name(enum lt_ulp ulp)
     return ulp == LT_TX_USERSPACE ? "userspace" : ulps[ulp].name;
 }
 
-static socklen_t info_length(const struct tls_crypto_info *info)
+static int set_keys(int fd, const struct tls_crypto_info *info)
 {
-    switch (info->cipher_type) {
-    case TLS_CIPHER_AES_GCM_128:
-        return sizeof(struct tls12_crypto_info_aes_gcm_128);
-    case TLS_CIPHER_AES_GCM_256:
-        return sizeof(struct tls12_crypto_info_aes_gcm_256);
-    case TLS_CIPHER_CHACHA20_POLY1305:
-        return sizeof(struct tls12_crypto_info_chacha20_poly1305);
-    default:
-        return 0;
+    const struct lt_cipher *cipher = lt_cipher_find(info->cipher_type);
+
+    if (cipher == NULL) {
+        errno = EINVAL;
+        return -1;
     }
+    return setsockopt(fd, SOL_TLS, TLS_TX, info, (socklen_t)cipher->info_len);
 }
 
 static int64_t now(void)
@@ -111,14 +110,59 @@ static struct lt_ktls_result refused(const char *step, int error)
     return (struct lt_ktls_result) { LT_TX_USERSPACE, step, error };
 }
 
+/* The counters of rekeying came with it. */
+static int tls_can_rekey(void)
+{
+    static const char path[] = "/proc/net/tls_stat";
+    char text[4096];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return 0;
+    n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    return strstr(text, "TlsTxRekeyOk") != NULL;
+}
+
+int lt_ktls_can_rekey(enum lt_ulp ulp)
+{
+    static atomic_int known; /* 1: tls cannot, 2: it can */
+    int answer;
+
+    if (ulp == LT_TX_LINETLS)
+        return 1;
+    answer = atomic_load(&known);
+    if (answer == 0) {
+        answer = 1 + tls_can_rekey();
+        atomic_store(&known, answer);
+    }
+    return answer == 2;
+}
+
+/*
+ * A client may ask for new keys at any time in TLS 1.3. A connection that
+ * would have to end then is handed over on request only.
+ */
+static int survives_key_update(enum lt_ulp ulp,
+    const struct tls_crypto_info *info)
+{
+    return lt_config.ulp == LT_ULP_TLS || info->version != TLS_1_3_VERSION
+        || lt_ktls_can_rekey(ulp);
+}
+
 struct lt_ktls_result lt_ktls_start(int fd, const void *crypto_info)
 {
-    socklen_t len = info_length(crypto_info);
+    const struct tls_crypto_info *info = crypto_info;
+    const struct lt_cipher *cipher = lt_cipher_find(info->cipher_type);
     enum lt_ulp ulp;
     int error;
 
-    if (len == 0)
+    if (cipher == NULL)
         return refused("cipher not supported", 0);
+    if (lt_config_lists(lt_config.userspace_ciphers, cipher->name))
+        return refused("userspace-ciphers has this one", 0);
     ulp = attach_any(fd, &error);
     if (ulp == LT_TX_USERSPACE)
         return refused(error == ENOENT ? "no ULP in the kernel" : "TCP_ULP",
@@ -128,16 +172,16 @@ struct lt_ktls_result lt_ktls_start(int fd, const void *crypto_info)
                sizeof(int))
             != 0)
         return refused("LINETLS_TX_MODE", errno);
-    if (setsockopt(fd, SOL_TLS, TLS_TX, crypto_info, len) != 0)
+    if (!survives_key_update(ulp, info))
+        return refused("tls cannot change keys, and TLS 1.3 may need it", 0);
+    if (set_keys(fd, info) != 0)
         return refused("TLS_TX", errno);
     return (struct lt_ktls_result) { ulp, NULL, 0 };
 }
 
 int lt_ktls_rekey(int fd, const void *crypto_info)
 {
-    socklen_t len = info_length(crypto_info);
-
-    return len != 0 && setsockopt(fd, SOL_TLS, TLS_TX, crypto_info, len) == 0;
+    return set_keys(fd, crypto_info) == 0;
 }
 
 int lt_ktls_status(int fd, struct linetls_tx_status *status)

@@ -73,7 +73,7 @@ __attribute__((visibility("default"))) int OSSL_provider_init(
     lt_error_init();
     if (!lt_config_read(&cfg, handle, find_get_params(in)))
         return 0;
-    lt_debug_init(cfg.debug);
+    lt_debug = cfg.debug;
     if (!pin_module() || !lt_bio_init() || !lt_hook_enable(&cfg))
         return 0;
     *out = dispatch;

@@ -138,6 +138,13 @@ static long hand_over(void)
     return BIO_ctrl(bio, SET_KTLS, 1, keys_for(TLS_CIPHER_AES_GCM_128));
 }
 
+static long hand_over_tls12(void)
+{
+    keys_for(TLS_CIPHER_AES_GCM_128);
+    keys.info.version = TLS_1_2_VERSION;
+    return BIO_ctrl(bio, SET_KTLS, 1, &keys);
+}
+
 static void assert_received(const char *text)
 {
     char buf[64] = "";
@@ -163,7 +170,8 @@ static int set_up(void **state)
         return -1;
     flags = fcntl(sockets[1], F_GETFL);
     fcntl(sockets[1], F_SETFL, flags & ~O_NONBLOCK);
-    bio = BIO_push(lt_bio_new(NULL), BIO_new_socket(sockets[0], BIO_CLOSE));
+    bio = BIO_push(lt_bio_new(NULL, NULL),
+        BIO_new_socket(sockets[0], BIO_CLOSE));
     return bio == NULL;
 }
 
@@ -264,7 +272,7 @@ static void other_ciphers_are_refused(void **state)
 {
     (void)state;
     assert_int_equal(
-        BIO_ctrl(bio, SET_KTLS, 1, keys_for(TLS_CIPHER_AES_CCM_128)), 0);
+        BIO_ctrl(bio, SET_KTLS, 1, keys_for(TLS_CIPHER_SM4_GCM)), 0);
     assert_int_equal(kernel.ulps_asked, 0);
     assert_int_equal(BIO_write(bio, "x", 1), 1);
     assert_received("x");
@@ -398,7 +406,7 @@ static void refused_new_keys_end_the_connection(void **state)
     assert_int_equal(BIO_write(bio, "x", 1), -1);
     assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()),
         LT_R_REKEY_REFUSED);
-    assert_int_equal(BIO_get_ktls_send(bio), 0);
+    assert_int_equal(BIO_get_ktls_send(bio), 1);
 }
 
 static void second_handshake_is_refused(void **state)
@@ -409,6 +417,7 @@ static void second_handshake_is_refused(void **state)
     assert_received("x");
     assert_int_equal(hand_over(), 1);
     lt_bio_restart(bio);
+    assert_int_equal(BIO_get_ktls_send(bio), 0);
     assert_int_equal(BIO_write(bio, "x", 1), -1);
     assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()), LT_R_REUSED);
 }
@@ -475,10 +484,18 @@ static void absent_ulps(void **state)
 {
     (void)state;
     kernel.has_linetls = 0;
-    assert_int_equal(hand_over(), 1);
+    assert_int_equal(hand_over_tls12(), 1);
     assert_string_equal(kernel.attached, "tls");
     assert_int_equal(kernel.ulps_asked, 2);
     assert_int_equal(kernel.mode, -1);
+    BIO_free_all(bio);
+    close(sockets[1]);
+
+    /* Without being asked for, tls gets what it can go on with. */
+    assert_int_equal(set_up(state), 0);
+    assert_int_equal(hand_over(), lt_ktls_can_rekey(LT_TX_TLS));
+    assert_string_equal(kernel.attached, "tls");
+    assert_int_equal(kernel.tx_calls, lt_ktls_can_rekey(LT_TX_TLS));
     BIO_free_all(bio);
     close(sockets[1]);
 
@@ -489,7 +506,7 @@ static void absent_ulps(void **state)
 
     lt_config.offload = LT_OFFLOAD_PREFER;
     kernel.has_tls = 0;
-    assert_int_equal(hand_over(), 0);
+    assert_int_equal(hand_over_tls12(), 0);
     assert_int_equal(kernel.ulps_asked, 1);
     assert_int_equal(BIO_write(bio, "x", 1), 1);
     assert_received("x");

@@ -185,6 +185,104 @@ static void value_that_is_a_section(void **state)
     assert_error_names("\"ulp = tls\"");
 }
 
+static void lists(void **state)
+{
+    static const char *const good[] = { "include", "nginx, haproxy",
+        "userspace-ciphers", "AES-128-CCM CHACHA20-POLY1305", NULL };
+    static const char *const bad[] = { "userspace-ciphers",
+        "AES-128-GCM AES-128-CBC", NULL };
+    static char text[400];
+    const char *const long_one[] = { "exclude", text, NULL };
+    struct lt_config cfg;
+
+    (void)state;
+    write_file("activate = 1\n");
+    assert_true(read_values(&cfg, good));
+    assert_true(lt_config_lists(cfg.include, "nginx"));
+    assert_true(lt_config_lists(cfg.include, "haproxy"));
+    assert_false(lt_config_lists(cfg.include, "nginx,"));
+    assert_false(lt_config_lists(cfg.include, "ngin"));
+    assert_false(lt_config_lists(cfg.include, ""));
+    assert_true(lt_config_lists(cfg.userspace_ciphers, "CHACHA20-POLY1305"));
+    assert_false(read_values(&cfg, bad));
+    assert_error_names("AES-128-GCM AES-128-CBC");
+    memset(text, 'x', sizeof(text) - 1);
+    assert_false(read_values(&cfg, long_one));
+}
+
+/* Test programs have the name of this file. */
+static void programs(void **state)
+{
+    static const struct {
+        const char *const values[5];
+        int offload;
+    } cases[] = {
+        { { "include", "provider-config", NULL }, LT_OFFLOAD_PREFER },
+        { { "include", "nginx provider-config", NULL }, LT_OFFLOAD_PREFER },
+        { { "include", "nginx", NULL }, LT_OFFLOAD_OFF },
+        { { "exclude", "provider-config", NULL }, LT_OFFLOAD_OFF },
+        { { "exclude", "nginx", NULL }, LT_OFFLOAD_PREFER },
+        { { "include", "provider-config", "exclude", "provider-config",
+              NULL }, LT_OFFLOAD_OFF },
+    };
+    struct lt_config cfg;
+    size_t i;
+
+    (void)state;
+    write_file("activate = 1\n");
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_true(read_values(&cfg, cases[i].values));
+        assert_int_equal(cfg.offload, cases[i].offload);
+    }
+}
+
+static void environment_wins(void **state)
+{
+    static const char *const values[] = { "offload", "prefer", NULL };
+    struct lt_config cfg;
+
+    (void)state;
+    write_file("activate = 1\n");
+    setenv("LINETLS_OFFLOAD", "software", 1);
+    setenv("LINETLS_USERSPACE_CIPHERS", "AES-128-CCM", 1);
+    assert_true(read_values(&cfg, values));
+    assert_int_equal(cfg.offload, LT_OFFLOAD_SOFTWARE);
+    assert_string_equal(cfg.userspace_ciphers, "AES-128-CCM");
+    setenv("LINETLS_OFFLOAD", "fast", 1);
+    assert_false(read_values(&cfg, values));
+    assert_error_names("\"offload = fast\"");
+    unsetenv("LINETLS_OFFLOAD");
+    unsetenv("LINETLS_USERSPACE_CIPHERS");
+}
+
+/* docs/provider.md has a row for each key, with its default and example. */
+static void keys_are_documented(void **state)
+{
+    const char *dir = getenv("srcdir");
+    static char doc[32768];
+    char path[512], text[256];
+    struct lt_key_doc key;
+    FILE *f;
+    size_t i;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/../../docs/provider.md",
+        dir != NULL ? dir : ".");
+    f = fopen(path, "r");
+    assert_non_null(f);
+    doc[fread(doc, 1, sizeof(doc) - 1, f)] = '\0';
+    fclose(f);
+    for (i = 0; lt_config_key(i, &key); i++) {
+        snprintf(text, sizeof(text), "| `%s` | %s%s%s | `%s` |", key.name,
+            key.dflt[0] != '\0' ? "`" : "", key.dflt[0] != '\0' ? key.dflt
+            : "empty", key.dflt[0] != '\0' ? "`" : "", key.example);
+        if (strstr(doc, text) == NULL)
+            fail_msg("no row \"%s\"", text);
+        assert_int_not_equal(strlen(key.doc), 0);
+    }
+    assert_int_equal(i, 6);
+}
+
 static void no_file(void **state)
 {
     static const char *const none[] = { NULL };
@@ -223,6 +321,10 @@ int main(void)
         cmocka_unit_test(keys_of_libcrypto_are_known),
         cmocka_unit_test(section_of_another_identity),
         cmocka_unit_test(value_that_is_a_section),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(programs),
+        cmocka_unit_test(environment_wins),
+        cmocka_unit_test(keys_are_documented),
         cmocka_unit_test(no_file),
     };
 

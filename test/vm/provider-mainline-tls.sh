@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Where linetls.ko is not loaded but tls.ko is, the provider gives the keys to
-# that one: unmodified nginx and s_server, clients of two implementations.
+# that one: unmodified nginx and s_server, clients of two implementations. Those
+# of TLS 1.3 only if it was told to, since this ULP cannot change keys.
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 #
 # kernels: 6.1
@@ -14,6 +15,8 @@ modprobe tls
 echo 'blacklist linetls' >/etc/modprobe.d/no-linetls.conf
 topology plain
 make_site
+sed 's/^ulp = .*/ulp = tls/' "$LINETLS_SRC/examples/openssl.cnf" \
+    >"$work/tls.cnf"
 
 ciphers_12=(ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384
     ECDHE-ECDSA-CHACHA20-POLY1305)
@@ -35,6 +38,15 @@ all_released() {
 }
 
 capture_start wire
+start_nginx
+offloads 1 download_all 1.2 "${first[1.2]}" "https://$SRV4:$NGINX_PORT"
+offloads 0 download_all 1.3 "${first[1.3]}" "https://$SRV4:$NGINX_PORT"
+is_eq "$(debug_lines nginx 'tls cannot change keys')" 1 "the reason"
+stop nginx
+say "ulp = auto: TLS 1.2 by tls, TLS 1.3 by libssl"
+
+with_provider+=("OPENSSL_CONF=$work/tls.cnf")
+connections=$(tls_stat TlsTxSw)
 start_nginx
 for cipher in "${ciphers_12[@]}"; do
     offloads 1 download_all 1.2 "$cipher" "https://$SRV4:$NGINX_PORT"
@@ -61,7 +73,8 @@ echo 0 >$trace/events/syscalls/sys_enter_sendfile64/enable
 cmp "$work/got" "$work/html/$BIG"
 is_gt "$(count '^ *nginx-' $trace/trace)" 0 "sendfile() calls of nginx"
 wait_for all_released
-is_eq "$(debug_lines nginx 'offloaded by tls')" "$(tls_stat TlsTxSw)" \
+is_eq "$(debug_lines nginx 'offloaded by tls')" \
+    $(($(tls_stat TlsTxSw) - connections)) \
     "connections in the debug output"
 ! grep -E '\[(alert|crit|error)\]' "$work/error.log" ||
     fail "nginx has logged an error"
