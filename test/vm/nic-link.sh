@@ -94,8 +94,10 @@ check "it follows back" same_mtu 1500
 check "the address is the lower one's" same_address
 ip -n srv link set eth0 address 02:00:00:00:00:99
 check "it follows" same_address
-check "no other address" refused "Operation not supported" \
-    ip -n srv link set tls0 address 02:00:00:00:00:01
+check "a new one" ip -n srv link set tls0 address 02:00:00:00:00:01
+check "is both devices'" same_address
+check "no address of a group" refused "Cannot assign requested address" \
+    ip -n srv link set tls0 address 01:00:00:00:00:01
 
 ip -n cli link set eth0 down
 # no carrier without the lower one's
