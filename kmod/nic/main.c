@@ -198,7 +198,7 @@ static void nic_setup(struct net_device *dev)
 	dev->hw_features = NIC_FEATURES & ~NETIF_F_HIGHDMA;
 	dev->features = NIC_FEATURES;
 	dev->vlan_features = NIC_VLAN_FEATURES;
-	nic_set_netns_local(dev);
+	linetls_set_netns_local(dev);
 }
 
 static int nic_validate(struct nlattr *tb[], struct nlattr *data[],

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What differs between the kernels that linetls.ko is built for. */
+/* What differs between the kernels that the modules are built for. */
 #ifndef LINETLS_COMPAT_H
 #define LINETLS_COMPAT_H
 
 #include <linux/bvec.h>
+#include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/uio.h>
 #include <net/tcp.h>
@@ -32,6 +33,15 @@ static inline bool skb_is_decrypted(const struct sk_buff *skb)
 	return skb->decrypted;
 }
 #endif
+
+static inline void linetls_set_netns_local(struct net_device *dev)
+{
+#ifdef HAVE_NETDEV_NETNS_LOCAL
+	dev->netns_local = true;
+#else
+	dev->features |= NETIF_F_NETNS_LOCAL;
+#endif
+}
 
 /**
  * linetls_tcp_send - hand plaintext of records to TCP, without a copy
