@@ -18,10 +18,10 @@
  * core.
  */
 #include <linux/netdevice.h>
-#include <net/ip6_checksum.h>
 #include <net/ipv6.h>
 #include <net/tcp.h>
 
+#include "checksum.h"
 #include "linetls.h"
 #include "trace.h"
 
@@ -340,28 +340,6 @@ static enum linetls_stat drop_reason(int err)
 	}
 }
 
-/*
- * The payload changed: a checksum over the old one is void. Recompute from the
- * packet's own addresses, which NAT may have changed.
- */
-static void redo_checksum(struct sk_buff *skb)
-{
-	struct tcphdr *th = tcp_hdr(skb);
-	int len = skb->len - skb_transport_offset(skb);
-
-	if (likely(skb->ip_summed == CHECKSUM_PARTIAL))
-		return;
-	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->csum_start = skb_transport_header(skb) - skb->head;
-	skb->csum_offset = offsetof(struct tcphdr, check);
-	if (skb->protocol == htons(ETH_P_IPV6))
-		th->check = ~tcp_v6_check(len, &ipv6_hdr(skb)->saddr,
-					  &ipv6_hdr(skb)->daddr, 0);
-	else
-		th->check = ~tcp_v4_check(len, ip_hdr(skb)->saddr,
-					  ip_hdr(skb)->daddr, 0);
-}
-
 /* Private pages for @len bytes of payload: single ones, except for big TCP. */
 static bool alloc_pages_for(struct sk_buff *skb, u32 len)
 {
@@ -438,7 +416,7 @@ static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
 		kfree_skb(nskb);
 		return drop(ctx, skb, drop_reason(err));
 	}
-	redo_checksum(nskb);
+	linetls_redo_checksum(nskb);
 	take_ownership(nskb, skb);
 	consume_skb(skb);
 	/* validate_xmit_skb_list() finds the last segment by ->prev. */

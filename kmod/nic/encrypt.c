@@ -4,9 +4,8 @@
  * retransmitted: it is read where it lies, and never written.
  */
 #include <linux/highmem.h>
-#include <linux/tcp.h>
-#include <net/ip6_checksum.h>
 
+#include "checksum.h"
 #include "nic.h"
 
 /* Where the next encrypted byte goes: pages of a packet, one per fragment. */
@@ -110,30 +109,6 @@ static struct sk_buff *nic_alloc_like(const struct sk_buff *skb, u32 header_len)
 	return copy;
 }
 
-/*
- * If its offload is switched off, the checksum was computed in software, over
- * plaintext. Leave it to the lower device.
- */
-static void nic_partial_checksum(struct sk_buff *skb)
-{
-	struct tcphdr *th = tcp_hdr(skb);
-	u32 len = skb->len - skb_transport_offset(skb);
-
-	if (likely(skb->ip_summed == CHECKSUM_PARTIAL))
-		return;
-	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->csum_start = skb_transport_header(skb) - skb->head;
-	skb->csum_offset = offsetof(struct tcphdr, check);
-	if (skb->protocol == htons(ETH_P_IPV6))
-		th->check = ~csum_ipv6_magic(&ipv6_hdr(skb)->saddr,
-					     &ipv6_hdr(skb)->daddr, len,
-					     IPPROTO_TCP, 0);
-	else
-		th->check = ~csum_tcpudp_magic(ip_hdr(skb)->saddr,
-					       ip_hdr(skb)->daddr, len,
-					       IPPROTO_TCP, 0);
-}
-
 struct sk_buff *nic_encrypt(struct nic *nic, struct nic_hw *hw,
 			    const struct sk_buff *skb, u32 header_len)
 {
@@ -153,6 +128,7 @@ struct sk_buff *nic_encrypt(struct nic *nic, struct nic_hw *hw,
 		kfree_skb(copy);
 		return NULL;
 	}
-	nic_partial_checksum(copy);
+	/* Of plaintext, where the device's checksum offload is off. */
+	linetls_redo_checksum(copy);
 	return copy;
 }
