@@ -139,25 +139,25 @@ static unsigned int make_aad(u8 aad[ENGINE_AAD_LEN],
 	return ENGINE_AAD_LEN;
 }
 
-static void start_body(const struct engine_key *key, struct engine_stream *s)
+static int start_body(const struct engine_key *key, struct engine_stream *s)
 {
 	u8 nonce[ENGINE_IV_LEN], aad[ENGINE_AAD_LEN];
 	unsigned int aad_len = make_aad(aad, key, s);
 
 	make_nonce(nonce, key, s);
-	if (key->cipher == ENGINE_CHACHAPOLY)
-		chapoly_start(&s->chapoly, &key->chapoly, nonce, aad, aad_len);
-	else
-		gcm_start(&s->gcm, &key->gcm, nonce, aad, aad_len);
+	if (key->cipher != ENGINE_CHACHAPOLY)
+		return gcm_start(&s->gcm, &key->gcm, nonce, aad, aad_len);
+	chapoly_start(&s->chapoly, &key->chapoly, nonce, aad, aad_len);
+	return 0;
 }
 
-static void encrypt(const struct engine_key *key, struct engine_stream *s,
-		    const u8 *in, u8 *out, unsigned int len)
+static int encrypt(const struct engine_key *key, struct engine_stream *s,
+		   const u8 *in, u8 *out, unsigned int len)
 {
-	if (key->cipher == ENGINE_CHACHAPOLY)
-		chapoly_encrypt(&s->chapoly, &key->chapoly, in, out, len);
-	else
-		gcm_encrypt(&s->gcm, &key->gcm, in, out, len);
+	if (key->cipher != ENGINE_CHACHAPOLY)
+		return gcm_encrypt(&s->gcm, &key->gcm, in, out, len);
+	chapoly_encrypt(&s->chapoly, &key->chapoly, in, out, len);
+	return 0;
 }
 
 static void make_tag(const struct engine_key *key, struct engine_stream *s)
@@ -183,24 +183,22 @@ static int do_prefix(const struct engine_key *key, struct engine_stream *s,
 	s->rec_off += n;
 
 	if (s->rec_off == ENGINE_HEADER_LEN && !s->rec_len &&
-	    parse_header(key, s)) {
-		s->dead = true;
+	    parse_header(key, s))
 		return ENGINE_EHEADER;
-	}
-	if (s->rec_off == prefix_len(key))
-		start_body(key, s);
+	if (s->rec_off == prefix_len(key) && start_body(key, s))
+		return ENGINE_EPRIM;
 	return n;
 }
 
-static unsigned int do_body(const struct engine_key *key,
-			    struct engine_stream *s, const u8 *in, u8 *out,
-			    size_t len)
+static int do_body(const struct engine_key *key, struct engine_stream *s,
+		   const u8 *in, u8 *out, size_t len)
 {
 	unsigned int n = s->rec_len - ENGINE_TAG_LEN - s->rec_off;
 
 	if (n > len)
 		n = len;
-	encrypt(key, s, in, out, n);
+	if (encrypt(key, s, in, out, n))
+		return ENGINE_EPRIM;
 	s->rec_off += n;
 	return n;
 }
@@ -241,8 +239,10 @@ int engine_encrypt(const struct engine_key *key, struct engine_stream *s,
 			n = do_body(key, s, in, out, len);
 		else
 			n = do_tag(key, s, out, len);
-		if (n < 0)
+		if (n < 0) {
+			s->dead = true;
 			return n;
+		}
 
 		in += n;
 		if (out)

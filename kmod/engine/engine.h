@@ -19,10 +19,10 @@
  * ChaCha20-Poly1305 in TLS 1.2 (RFC 7905): as the former, but no explicit nonce;
  * the nonce is that of TLS 1.3.
  *
- * Plain C: no allocation, no locks, no kernel types. A key is read-only after
- * engine_key_init() and may be shared; a stream belongs to one thread. The
- * primitives (AES block, multiplication in GF(2^128), ChaCha20, Poly1305) come
- * from prim.h: the kernel's crypto library there, libcrypto in the unit tests.
+ * Plain C: no allocation, no locks, no kernel types. A key and its streams
+ * belong to one thread, which may sleep; streams don't lie on the kernel's stack.
+ * The primitives (AES blocks, multiplication in GF(2^128), ChaCha20, Poly1305)
+ * come from prim.h: the kernel's there, libcrypto's in the unit tests.
  *
  * The header's version and type are what the host wrote; they are checked only
  * to notice a stream that is out of step before wrong bytes leave.
@@ -52,7 +52,7 @@ enum engine_error {
 				 * type application_data; the stream is dead
 				 * until the next engine_seek()
 				 */
-	ENGINE_EPRIM = -3,	/* a primitive failed */
+	ENGINE_EPRIM = -3,	/* a primitive failed; a stream is dead likewise */
 };
 
 #define ENGINE_HEADER_LEN	5
@@ -76,7 +76,7 @@ struct engine_stream {
 	u64 rec_seq;	/* sequence number of the current record */
 	u32 rec_off;	/* bytes of it done; 0: at a record's start */
 	u32 rec_len;	/* its length with header, 0: not known yet */
-	bool dead;	/* ENGINE_EHEADER was returned */
+	bool dead;	/* an error was returned */
 	u8 hdr[ENGINE_HEADER_LEN + ENGINE_NONCE_LEN];
 	u8 tag[ENGINE_TAG_LEN];
 	union {
@@ -106,8 +106,9 @@ void engine_seek(struct engine_stream *s, u64 rec_seq);
  * engine_encrypt - the next @len bytes of the stream.
  * @in:		record bytes as the host prepared them; tag bytes are ignored
  * @out:	wire bytes, may be @in; NULL: account for the bytes only (resync)
- * Returns ENGINE_OK or ENGINE_EHEADER (then @out is undefined and must not be
- * sent). Any @len, any alignment, any number of records.
+ * Returns ENGINE_OK; or ENGINE_EHEADER or ENGINE_EPRIM, and from then on
+ * ENGINE_EHEADER, until engine_seek(): @out is undefined and must not be sent.
+ * Any @len, any alignment, any number of records.
  */
 int engine_encrypt(const struct engine_key *key, struct engine_stream *s,
 		   const u8 *in, u8 *out, size_t len);

@@ -11,6 +11,7 @@
 #define GCM_BLOCK_LEN	16
 #define GCM_TAG_LEN	16
 #define GCM_NONCE_LEN	12
+#define GCM_BATCH	32	/* blocks of key stream made in one go */
 
 union gcm_block {
 	u8 b[GCM_BLOCK_LEN];
@@ -20,29 +21,34 @@ union gcm_block {
 struct gcm_key {
 	struct prim_aes aes;
 	struct prim_ghash ghash;
+	union gcm_block h;	/* E(K, 0) */
 };
 
 struct gcm {
 	u32 aad_len;
 	u32 len;		/* bytes of the message done */
-	u32 counter;		/* of the next counter block */
+	u32 counter;		/* of the next block of key stream */
+	u32 ks_pos;		/* next byte of @ks */
 	u8 nonce[GCM_NONCE_LEN];
-	union gcm_block ks;	/* key stream of the block that len is in */
 	union gcm_block hash;	/* a block begun is xored in, not multiplied */
 	union gcm_block ek0;	/* E(K, J0), which masks the tag */
+	union gcm_block ks[GCM_BATCH];
 };
 
-/* Returns 0, or not. A key is read-only until gcm_key_wipe(). */
+/*
+ * All but gcm_finish() return 0, or not: AES has failed, and the message can't
+ * go on. A struct gcm does not lie on the stack.
+ */
 int gcm_key_init(struct gcm_key *key, const u8 *secret, unsigned int len);
 void gcm_key_wipe(struct gcm_key *key);
 
-void gcm_start(struct gcm *g, const struct gcm_key *key,
-	       const u8 nonce[GCM_NONCE_LEN], const u8 *aad,
-	       unsigned int aad_len);
+int gcm_start(struct gcm *g, const struct gcm_key *key,
+	      const u8 nonce[GCM_NONCE_LEN], const u8 *aad,
+	      unsigned int aad_len);
 
 /* The next @len bytes; @out may be @in, or NULL if only the tag is wanted. */
-void gcm_encrypt(struct gcm *g, const struct gcm_key *key, const u8 *in,
-		 u8 *out, size_t len);
+int gcm_encrypt(struct gcm *g, const struct gcm_key *key, const u8 *in,
+		u8 *out, size_t len);
 
 void gcm_finish(struct gcm *g, const struct gcm_key *key, u8 tag[GCM_TAG_LEN]);
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the engine needs of its surroundings: the integer types, the string
- * functions, AES and GF(2^128) one block at a time, ChaCha20 and Poly1305. Here
- * for the kernel; a build elsewhere brings a prim_user.h with the same
- * declarations.
+ * functions, AES in blocks, GF(2^128) one block at a time, ChaCha20 and
+ * Poly1305. Here for the kernel; a build elsewhere brings a prim_user.h with the
+ * same declarations.
+ *
+ * AES comes from the crypto API, which knows the processor's instructions; the
+ * library takes some 40 times as many for a block. It may sleep, and a key has
+ * one request, hence is one thread's.
  */
 #ifndef LINETLS_PRIM_H
 #define LINETLS_PRIM_H
@@ -16,11 +20,14 @@
 #include <crypto/chacha.h>
 #include <crypto/gf128mul.h>
 #include <crypto/poly1305.h>
+#include <crypto/skcipher.h>
+#include <linux/scatterlist.h>
 #include <linux/string.h>
 #include <linux/types.h>
 
 struct prim_aes {
-	struct crypto_aes_ctx ctx;
+	struct crypto_skcipher *tfm;
+	struct skcipher_request *req;
 };
 
 /* 4 KiB: too large for the stack. */
@@ -41,24 +48,45 @@ static inline void prim_wipe(void *p, size_t len)
 	memzero_explicit(p, len);
 }
 
+static inline void prim_aes_wipe(struct prim_aes *aes)
+{
+	skcipher_request_free(aes->req);
+	crypto_free_skcipher(aes->tfm);
+}
+
 /* Returns 0, or not. */
 static inline int prim_aes_init(struct prim_aes *aes, const u8 *secret,
 				unsigned int len)
 {
-	return aes_expandkey(&aes->ctx, secret, len);
+	struct crypto_skcipher *tfm = crypto_alloc_skcipher("ecb(aes)", 0, 0);
+
+	if (IS_ERR(tfm))
+		return PTR_ERR(tfm);
+	aes->tfm = tfm;
+	aes->req = skcipher_request_alloc(tfm, GFP_KERNEL);
+	if (aes->req && !crypto_skcipher_setkey(tfm, secret, len))
+		return 0;
+	prim_aes_wipe(aes);
+	return -ENOMEM;
 }
 
-static inline void prim_aes_wipe(struct prim_aes *aes)
+/*
+ * Encrypts @n blocks of 16 bytes, each for itself, in place: not on the stack.
+ * Returns 0, or not.
+ */
+static inline int prim_aes_encrypt(const struct prim_aes *aes, u8 *blocks,
+				   unsigned int n)
 {
-	prim_wipe(aes, sizeof(*aes));
-}
+	DECLARE_CRYPTO_WAIT(wait);
+	struct scatterlist sg;
 
-/* Encrypts @n blocks of 16 bytes, each for itself, in place. */
-static inline void prim_aes_encrypt(const struct prim_aes *aes, u8 *blocks,
-				    unsigned int n)
-{
-	for (; n; n--, blocks += AES_BLOCK_SIZE)
-		aes_encrypt(&aes->ctx, blocks, blocks);
+	sg_init_one(&sg, blocks, n * AES_BLOCK_SIZE);
+	skcipher_request_set_callback(aes->req, CRYPTO_TFM_REQ_MAY_SLEEP |
+				      CRYPTO_TFM_REQ_MAY_BACKLOG,
+				      crypto_req_done, &wait);
+	skcipher_request_set_crypt(aes->req, &sg, &sg, n * AES_BLOCK_SIZE,
+				   NULL);
+	return crypto_wait_req(crypto_skcipher_encrypt(aes->req), &wait);
 }
 
 /*

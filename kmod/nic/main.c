@@ -452,5 +452,6 @@ static void __exit nic_module_exit(void)
 module_init(nic_module_init);
 module_exit(nic_module_exit);
 MODULE_DESCRIPTION("Network device with TLS transmit offload, in software");
+MODULE_SOFTDEP("pre: ecb");
 MODULE_ALIAS_RTNL_LINK("linetls_nic");
 MODULE_LICENSE("GPL");

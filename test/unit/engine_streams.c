@@ -160,12 +160,45 @@ static void dead(void **unused)
     each_suite(suite_dead);
 }
 
+/* AES fails: nothing that was to be encrypted with it passes for encrypted. */
+static void prim_fails(void **unused)
+{
+    u8 in[1200], wire[1200], out[1200];
+    struct engine_key *key;
+    struct engine_stream s;
+    struct secrets c;
+    u32 len;
+
+    secrets_random(&c, ENGINE_TLS12, ENGINE_AES_GCM_128);
+    key = key_new(&c);
+    len = oracle_record(&c, 9, 23, 1100, in, wire);
+    for (u32 calls = 1; calls <= 3; calls++) {
+        engine_seek(&s, 9);
+        prim_aes_fail = calls;
+        assert_int_equal(engine_encrypt(key, &s, in, out, len), ENGINE_EPRIM);
+        assert_int_equal(prim_aes_fail, 0);
+        assert_int_equal(engine_encrypt(key, &s, in, out, len),
+                         ENGINE_EHEADER);
+    }
+    engine_seek(&s, 9);
+    assert_int_equal(engine_encrypt(key, &s, in, out, len), ENGINE_OK);
+    assert_memory_equal(out, wire, len);
+    key_free(key);
+
+    key = malloc(sizeof(*key));
+    assert_non_null(key);
+    prim_aes_fail = 1;
+    assert_int_equal(engine_key_init(key, c.version, c.cipher, c.key, c.iv),
+                     ENGINE_EPRIM);
+    key_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_key), cmocka_unit_test(wrap),
         cmocka_unit_test(lengths), cmocka_unit_test(types),
-        cmocka_unit_test(dead),
+        cmocka_unit_test(dead),    cmocka_unit_test(prim_fails),
     };
 
     return test_main(tests);

@@ -43,7 +43,9 @@ struct prim_poly1305 {
 void prim_wipe(void *p, size_t len);
 int prim_aes_init(struct prim_aes *aes, const u8 *secret, unsigned int len);
 void prim_aes_wipe(struct prim_aes *aes);
-void prim_aes_encrypt(const struct prim_aes *aes, u8 *blocks, unsigned int n);
+/* Fails once, if so many calls later; 0: not. */
+extern unsigned int prim_aes_fail;
+int prim_aes_encrypt(const struct prim_aes *aes, u8 *blocks, unsigned int n);
 void prim_ghash_init(struct prim_ghash *ghash, const u64 h[2]);
 void prim_ghash_mul(const struct prim_ghash *ghash, u64 x[2]);
 int prim_chacha_init(struct prim_chacha *chacha, const u8 secret[32]);
