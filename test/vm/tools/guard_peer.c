@@ -7,8 +7,9 @@
  *   guard_peer recv [OPTIONS] PORT
  *       Print "listening", take connections on the kernel's own ULP "tls",
  *       check each tag, and each 16 bytes by guard_check(). Ends when -n have
- *       ended, with "responses N bytes N", or at the first bad one with
- *       "failed tag" or "wrong bytes".
+ *       ended, with "responses N bytes N old N", old being bytes of versions
+ *       from before it began; or at the first bad one with "failed tag" or
+ *       "wrong bytes".
  *       -n  so many responses (default 1) -v  file with the newest version
  *       -b  SO_RCVBUF                     -w  read nothing before this exists
  *       -r  each connection reads at most so many KiB a second, every second
@@ -92,7 +93,8 @@ static void watch(int ep, struct conn *c, unsigned int what)
 
 struct receiver {
     unsigned long responses, ended, accepted;
-    unsigned long long bytes;
+    unsigned long long bytes, old;
+    uint64_t first;
     long rate;
     bool half;
     const uint64_t *newest;
@@ -118,6 +120,8 @@ static void check_unit(struct receiver *r, struct conn *c, const void *data)
     else if (!guard_check(&unit, c->start + c->pos - HEADER,
                           __atomic_load_n(r->newest, __ATOMIC_SEQ_CST)))
         bad(c, "wrong bytes");
+    else if (unit.version && unit.version <= r->first)
+        r->old += sizeof(unit);
     c->pos += sizeof(unit);
 }
 
@@ -234,6 +238,7 @@ static int do_recv(int argc, char **argv)
     if (argc - optind != 1 || !versions)
         errx(2, "usage: guard_peer recv -v FILE [OPTIONS] PORT");
     r.newest = guard_versions(versions);
+    r.first = *r.newest;
     listener.fd = listen_on(atoi(argv[optind]), 4096, rcvbuf);
     watch(ep, &listener, EPOLLIN);
     puts("listening");
@@ -258,7 +263,7 @@ static int do_recv(int argc, char **argv)
             last = now_ms();
         }
     }
-    printf("responses %lu bytes %llu\n", r.ended, r.bytes);
+    printf("responses %lu bytes %llu old %llu\n", r.ended, r.bytes, r.old);
     return 0;
 }
 
