@@ -283,6 +283,7 @@ static void lease_give(struct linetls_guard *guard, struct file *file)
  */
 static int recheck_writers(struct linetls_guard *guard, struct file *file)
 {
+	/* Pairs with break_lease(). */
 	smp_mb();
 	if (!inode_is_open_for_write(file_inode(file)))
 		return 0;
