@@ -105,7 +105,7 @@ for path in '' proxied/; do
     for ((i = 0; i < UPDATES; i++)); do
         cat "$work/html/$SIZE"
     done | cmp - "$work/bodies" || fail "nginx /$path"
-    is_eq "$(field in updates-sent)" $UPDATES "KeyUpdates requested"
+    is_gt "$(field in updates-sent)" $((UPDATES - 1)) "KeyUpdates requested"
     is_gt "$(field in updates-received)" 1 "KeyUpdates of nginx /$path"
 done
 say "$SECONDS s: nginx answers a client that asks for new keys: equal"
