@@ -4,6 +4,10 @@
 # Ways on which something is put around the packets: GRE, IPIP, a route that
 # encapsulates, IPsec. What is put around is ciphertext, and a connection that
 # is moved there comes back to the device.
+#
+# needs: long
+# (On 6.1 the encapsulating route's fallback has once had reason 9 in place of
+# 8; why is not known yet.)
 # shellcheck source-path=SCRIPTDIR disable=SC2034
 . "${LINETLS_SRC:?}/test/vm/lib-ulp.sh"
 . "$LINETLS_SRC/test/vm/lib-provider.sh"
