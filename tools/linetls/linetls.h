@@ -60,17 +60,6 @@ struct connections {
  */
 int find_connections(struct connections *found);
 
-/* stats.c */
-struct counter {
-    char name[48];
-    long long value;
-};
-
-#define MAX_COUNTERS 128
-
-/* /proc/net/linetls_stat. Returns how many, or -1 with errno set. */
-int read_counters(struct counter counters[MAX_COUNTERS]);
-
 /* names.c; "?" for what is unknown */
 const char *version_name(unsigned version);
 const char *cipher_name(unsigned cipher);

@@ -26,29 +26,27 @@ static const char help[] =
     "collector\n"
     "  -h, --help\n";
 
-int read_counters(struct counter counters[MAX_COUNTERS])
+struct counter {
+    char name[48];
+    long long value;
+};
+
+#define MAX_COUNTERS 128
+
+static int read_all(struct counter counters[MAX_COUNTERS])
 {
     FILE *file = fopen(FILE_NAME, "re");
     int n = 0;
 
+    if (!file && errno == ENOENT)
+        errx(FAILED, "%s is not there: the module linetls is not loaded",
+             FILE_NAME);
     if (!file)
-        return -1;
+        err(FAILED, "%s", FILE_NAME);
     while (n < MAX_COUNTERS && fscanf(file, "%47s %lld", counters[n].name,
                                       &counters[n].value) == 2)
         n++;
     fclose(file);
-    return n;
-}
-
-static int read_all(struct counter counters[MAX_COUNTERS])
-{
-    int n = read_counters(counters);
-
-    if (n < 0 && errno == ENOENT)
-        errx(FAILED, "%s is not there: the module linetls is not loaded",
-             FILE_NAME);
-    if (n < 0)
-        err(FAILED, "%s", FILE_NAME);
     return n;
 }
 

@@ -28,6 +28,8 @@ static const char *path_name(const struct connection *c)
     }
 }
 
+#define ROW "%-22s %-22s %-18s %-7s %-3s %-17s %-8s %-4s %9s %s\n"
+
 static void print_row(const struct connection *c)
 {
     char program[64], records[24] = "-", reason[16] = "-";
@@ -41,17 +43,15 @@ static void print_row(const struct connection *c)
             snprintf(reason, sizeof(reason), "%s",
                      reason_name(c->status.reason));
     }
-    printf("%-22s %-22s %-18s %-7s %-3s %-17s %-8s %-4s %9s %s\n", c->local,
-           c->peer, c->pid ? program : "-", c->ulp, version_name(c->version),
-           cipher_name(c->cipher), path_name(c), c->zerocopy ? "yes" : "no",
-           records, reason);
+    printf(ROW, c->local, c->peer, c->pid ? program : "-", c->ulp,
+           version_name(c->version), cipher_name(c->cipher), path_name(c),
+           c->zerocopy ? "yes" : "no", records, reason);
 }
 
 static void print_table(const struct connections *found)
 {
-    printf("%-22s %-22s %-18s %-7s %-3s %-17s %-8s %-4s %9s %s\n", "LOCAL",
-           "PEER", "PROGRAM", "ULP", "TLS", "CIPHER", "SENDS", "ZC", "RECORDS",
-           "REASON");
+    printf(ROW, "LOCAL", "PEER", "PROGRAM", "ULP", "TLS", "CIPHER", "SENDS",
+           "ZC", "RECORDS", "REASON");
     for (size_t i = 0; i < found->count; i++)
         print_row(&found->list[i]);
 }
