@@ -34,6 +34,8 @@ const char *reason_name(unsigned reason)
         [LINETLS_REASON_DRIVER] = "driver",
         [LINETLS_REASON_FEATURE_OFF] = "feature-off",
         [LINETLS_REASON_WRAPPED] = "wrapped",
+        [LINETLS_REASON_ROUTE] = "route",
+        [LINETLS_REASON_STALLED] = "stalled",
     };
 
     return reason < sizeof(names) / sizeof(*names) && names[reason]

@@ -54,7 +54,7 @@ static int read_all(struct counter counters[MAX_COUNTERS])
 static bool is_gauge(const struct counter *c)
 {
     return strstr(c->name, "Curr") || strstr(c->name, "Tracked") ||
-           strstr(c->name, "Live");
+           !strcmp(c->name, "LinetlsGuards");
 }
 
 static void print_table(const struct counter *c, int n, bool all)
