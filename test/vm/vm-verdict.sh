@@ -46,3 +46,39 @@ expect 99 'WARNING: on purpose' 'echo WARNING: on purpose >/dev/kmsg'
 expect 99 'Kernel panic' 'echo c >/proc/sysrq-trigger'
 expect 98 'without a verdict' 'echo b >/proc/sysrq-trigger; sleep 60'
 expect 124 'no end after 40 s' 'sleep 1000' --timeout 40
+
+# A guest that tests share: one that fails is the last in it. add N TEST SCRIPT
+add() {
+    printf '#!/bin/sh\n%s\n' "$3" >"$dir/$2"
+    chmod 755 "$dir/$2"
+    echo "20 $dir/$2" >"$dir/host/queue/$1.$2"
+}
+
+# series TEST STATUS: the next guest ends with it
+series() {
+    "$run" -k "$LINETLS_KERNEL" --log "$dir/kernel" --out "$dir/host" --force \
+        "$LINETLS_SRC/test/vm/series" mine >"$dir/out" 2>&1 || :
+    grep '^end' "$dir/out" | tail -n 1 | grep -q "^end $1 $2 " || {
+        echo "FAIL: not 'end $1 $2':"
+        cat "$dir/out"
+        exit 1
+    }
+    echo "series: $1 $2"
+}
+
+mkdir -p "$dir/host/queue"
+add 1 good 'echo said; exit 0'
+add 2 skips 'exit 77'
+add 3 complains 'echo WARNING: on purpose >/dev/kmsg'
+add 4 hangs 'sleep 1000'
+add 5 in-use 'modprobe linetls && exec python3 -c "
+import os, socket, time
+server = socket.create_server((\"127.0.0.1\", 1000))
+client = socket.create_connection(server.getsockname())
+client.setsockopt(socket.SOL_TCP, 31, b\"linetls\")
+os.fork() or time.sleep(1000)"'
+series complains 99
+[ "$(cat "$dir/host/good.log")" = said ] || { echo "FAIL: no output"; exit 1; }
+grep -q '^end skips 77 ' "$dir/out" || { echo "FAIL: skips"; exit 1; }
+series hangs 124
+series in-use 1
