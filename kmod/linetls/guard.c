@@ -70,14 +70,24 @@ bool linetls_guard_torn;
 static void reap(struct work_struct *work);
 static DECLARE_DELAYED_WORK(reaper, reap);
 
-/* linetls_guard_put - drop a reference. Any context. */
-void linetls_guard_put(struct linetls_guard *guard)
+static void guard_free(struct rcu_head *rcu)
 {
-	if (!guard || !refcount_dec_and_test(&guard->ref))
-		return;
+	struct linetls_guard *guard = container_of(rcu, struct linetls_guard,
+						   rcu);
+
 	kvfree(guard->inflight);
 	kvfree(guard->seen);
-	kfree_rcu(guard, rcu);
+	kfree(guard);
+}
+
+/*
+ * linetls_guard_put - drop a reference. Any context: a spinlock may be held,
+ * under which kvfree() may not sleep.
+ */
+void linetls_guard_put(struct linetls_guard *guard)
+{
+	if (guard && refcount_dec_and_test(&guard->ref))
+		call_rcu(&guard->rcu, guard_free);
 }
 
 /* table_lock held. */
@@ -513,4 +523,6 @@ void linetls_guard_exit(void)
 	hash_for_each_safe(table, i, next, guard, node)
 		forget(guard);
 	guard_file_exit();
+	/* guard_free() is the module's. */
+	rcu_barrier();
 }
