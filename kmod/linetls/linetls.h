@@ -283,6 +283,7 @@ struct linetls_record *linetls_record_alloc(int num_frags, gfp_t gfp);
 void linetls_record_fill(struct linetls_record *rec,
 			 const struct linetls_record *open);
 void linetls_record_clear(struct linetls_record *open);
+void linetls_record_trim(struct linetls_record *open, u32 n);
 void linetls_record_put(struct linetls_record *rec);
 int linetls_tracker_init(struct linetls_ctx *ctx, u32 start_seq, u64 first_sn);
 int linetls_tracker_reserve(struct linetls_ctx *ctx);

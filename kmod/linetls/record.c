@@ -62,6 +62,25 @@ void linetls_record_clear(struct linetls_record *open)
 	open->info.len = 0;
 }
 
+/* linetls_record_trim - drop the last @n bytes of an open record's payload */
+void linetls_record_trim(struct linetls_record *open, u32 n)
+{
+	struct tls_record_info *info = &open->info;
+
+	info->len -= n;
+	while (n) {
+		skb_frag_t *last = &info->frags[info->num_frags - 1];
+		u32 part = min_t(u32, n, skb_frag_size(last));
+
+		skb_frag_size_sub(last, part);
+		n -= part;
+		if (!skb_frag_size(last)) {
+			put_page(skb_frag_page(last));
+			info->num_frags--;
+		}
+	}
+}
+
 void linetls_record_put(struct linetls_record *rec)
 {
 	if (!rec || !refcount_dec_and_test(&rec->ref))

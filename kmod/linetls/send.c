@@ -401,8 +401,9 @@ static int close_wait(struct sock *sk, struct linetls_ctx *ctx,
 /*
  * Sending stops in mid-record. Application data goes out as far as it has
  * come; a record of another type is dropped whole, since half an alert or
- * handshake message must not be seen. Returns how many bytes of this call,
- * at most @n, went with it.
+ * handshake message must not be seen. If the record can't be closed, nobody
+ * would come to close it later: it keeps what earlier calls have put into it.
+ * Returns how many bytes of this call, at most @n, did not go.
  */
 static size_t stop_record(struct sock *sk, struct linetls_ctx *ctx,
 			  struct page_frag *pfrag, size_t n, int flags)
@@ -413,9 +414,16 @@ static size_t stop_record(struct sock *sk, struct linetls_ctx *ctx,
 		linetls_record_clear(&ctx->open);
 		return n;
 	}
-	if (!(flags & MSG_MORE) && !close_record(sk, ctx, pfrag))
+	if (flags & MSG_MORE)
+		return 0;
+	if (!close_record(sk, ctx, pfrag)) {
 		push_nowait(sk, ctx, flags);
-	return 0;
+		return 0;
+	}
+	linetls_record_trim(&ctx->open, n);
+	if (!payload_len(ctx))
+		linetls_record_clear(&ctx->open);
+	return n;
 }
 
 /* As with TCP, data that comes while the send buffer is full has to wait. */
@@ -530,19 +538,23 @@ static void make_room(struct sock *sk)
 	WRITE_ONCE(sk->sk_sndbuf, sk->sk_wmem_queued + 1);
 }
 
+/* With memory short, as often without getting on. */
+#define FLUSH_TRIES	10
+
 static void flush_all(struct sock *sk, struct linetls_ctx *ctx)
 {
-	u32 before;
-	int rc;
+	int rc, tries = 0;
 
-	make_room(sk);
-	if (is_open(ctx) && close_record(sk, ctx, sk_page_frag(sk)))
-		return;
 	do {
-		before = ctx->write_seq;
+		u32 before = ctx->write_seq;
+
 		make_room(sk);
-		rc = push_nowait(sk, ctx, MSG_NOSIGNAL);
-	} while (rc == -EAGAIN && ctx->write_seq != before);
+		rc = is_open(ctx) ? close_record(sk, ctx, sk_page_frag(sk)) : 0;
+		if (!rc)
+			rc = push_nowait(sk, ctx, MSG_NOSIGNAL);
+		if (ctx->write_seq == before && tries++)
+			schedule_timeout_uninterruptible(1);
+	} while ((rc == -EAGAIN || rc == -ENOMEM) && tries < FLUSH_TRIES);
 }
 
 /**
@@ -551,7 +563,8 @@ static void flush_all(struct sock *sk, struct linetls_ctx *ctx)
  * Before a FIN, after which nothing could follow. A record of another type
  * than application data that is still open is half of something: it is
  * dropped. A sender may be asleep: what it has been promised goes, too.
- * Context: socket lock held; does not sleep for memory.
+ * Context: socket lock held; sleeps for a few ticks where memory is short, and
+ * gives up then.
  */
 void linetls_flush(struct sock *sk)
 {
