@@ -145,18 +145,12 @@ static void linetls_close(struct sock *sk, long timeout)
 		ctx_free(ctx);
 }
 
-/* Called with SEND_SHUTDOWN set already, under which TCP takes no more data. */
 static void linetls_shutdown(struct sock *sk, int how)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 
-	if (how & SEND_SHUTDOWN) {
-		u8 shutdown = sk->sk_shutdown;
-
-		WRITE_ONCE(sk->sk_shutdown, shutdown & ~SEND_SHUTDOWN);
+	if (how & SEND_SHUTDOWN)
 		linetls_flush(sk);
-		WRITE_ONCE(sk->sk_shutdown, shutdown);
-	}
 	ctx->tls.sk_proto->shutdown(sk, how);
 }
 

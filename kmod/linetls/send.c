@@ -207,6 +207,12 @@ static bool is_ended(const struct sock *sk)
 	return sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN);
 }
 
+/* Is the FIN still to come? */
+static bool may_send(const struct sock *sk)
+{
+	return (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
+}
+
 static int wait_memory(struct sock *sk, long *timeo)
 {
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
@@ -563,23 +569,33 @@ static void flush_all(struct sock *sk, struct linetls_ctx *ctx)
  * Before a FIN, after which nothing could follow. A record of another type
  * than application data that is still open is half of something: it is
  * dropped. A sender may be asleep: what it has been promised goes, too.
- * Context: socket lock held; sleeps for a few ticks where memory is short, and
- * gives up then.
+ * Neither SEND_SHUTDOWN, which shutdown() sets first, nor an error that the
+ * application has yet to hear of stops it; both are there afterwards, with
+ * what TCP has added while it worked off its backlog. Context: socket lock
+ * held; sleeps for a few ticks where memory is short, and gives up then.
  */
 void linetls_flush(struct sock *sk)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
 	u32 lowat = tcp_sk(sk)->notsent_lowat;
+	u8 shutdown = sk->sk_shutdown;
 	int sndbuf = sk->sk_sndbuf;
+	int error;
 
-	if (is_ended(sk))
+	if (!may_send(sk))
 		return;
 	if (is_open(ctx) && ctx->open.type != LINETLS_TYPE_DATA)
 		linetls_record_clear(&ctx->open);
+	WRITE_ONCE(sk->sk_shutdown, shutdown & ~SEND_SHUTDOWN);
+	/* Who reports one does not always have the lock. */
+	error = xchg(&sk->sk_err, 0);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
 	flush_all(sk, ctx);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, lowat);
 	WRITE_ONCE(sk->sk_sndbuf, sndbuf);
+	if (error)
+		cmpxchg(&sk->sk_err, 0, error);
+	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | shutdown);
 }
 
 /* TLS_SET_RECORD_TYPE, as in Documentation/networking/tls.rst. */

@@ -4,14 +4,18 @@
 #define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "ulp_send.h"
@@ -113,6 +117,71 @@ static void close_lowat(struct link *l)
     if (setsockopt(l->fd, SOL_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat)))
         err(1, "TCP_NOTSENT_LOWAT");
     close_full(l);
+}
+
+/*
+ * The kernel is told that a packet of the connection did not arrive, which is
+ * an error of the socket's (IP_RECVERR), and not its end.
+ */
+static void send_unreachable(int fd, const struct sockaddr_in *near,
+                             const struct sockaddr_in *far)
+{
+    struct {
+        struct icmphdr icmp;
+        struct iphdr ip;
+        __be16 source, dest;
+        __be32 seq;
+    } p = {
+        .icmp.type = ICMP_DEST_UNREACH,
+        .icmp.code = ICMP_PKT_FILTERED,
+        .ip = {.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP,
+               .saddr = near->sin_addr.s_addr, .daddr = far->sin_addr.s_addr},
+        .source = near->sin_port,
+        .dest = far->sin_port,
+    };
+    int raw = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), unsent;
+    const __be16 *word = (const void *)&p;
+    unsigned sum = 0, seq = 0;
+    socklen_t len = sizeof(seq);
+    int on = 1, off = -1, queue = 2;
+
+    /* The last byte in flight. */
+    if (setsockopt(fd, SOL_TCP, TCP_REPAIR, &on, sizeof(on)) ||
+        setsockopt(fd, SOL_TCP, TCP_REPAIR_QUEUE, &queue, sizeof(queue)) ||
+        getsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, &seq, &len) ||
+        setsockopt(fd, SOL_TCP, TCP_REPAIR, &off, sizeof(off)) ||
+        ioctl(fd, SIOCOUTQNSD, &unsent))
+        err(1, "the connection's sequence number");
+    p.seq = htonl(seq - unsent - 1);
+    for (size_t i = 0; i < sizeof(p) / 2; i++)
+        sum += word[i];
+    sum = (sum & 0xffff) + (sum >> 16);
+    p.icmp.checksum = ~(sum + (sum >> 16));
+    if (sendto(raw, &p, sizeof(p), 0, (const void *)near, sizeof(*near)) < 0)
+        err(1, "ICMP");
+    close(raw);
+}
+
+/* An error that nobody has asked for yet does not cost what was accepted. */
+static void close_error(struct link *l)
+{
+    struct pollfd pfd = {.fd = l->fd};
+    struct sockaddr_storage near, far;
+    socklen_t len = sizeof(near);
+    int on = 1;
+
+    getsockname(l->fd, (void *)&near, &len);
+    getpeername(l->fd, (void *)&far, &len);
+    if (near.ss_family != AF_INET)
+        return;
+    setsockopt(l->fd, SOL_IP, IP_RECVERR, &on, sizeof(on));
+    while (send_pattern(l, 16000, MSG_DONTWAIT) > 0)
+        ;
+    send_unreachable(l->fd, (void *)&near, (void *)&far);
+    check(poll(&pfd, 1, 10000) == 1 && (pfd.revents & POLLERR), "%#x",
+          pfd.revents);
+    close(l->fd);
+    l->fd = -1;
 }
 
 static void close_more(struct link *l)
@@ -272,6 +341,8 @@ const struct send_case end_cases[] = {
     {.name = "close_full", .run = close_full, .sndbuf = 20000,
      .rcvbuf = 8192, .paused = true},
     {.name = "close_lowat", .run = close_lowat, .sndbuf = 60000,
+     .rcvbuf = 8192, .paused = true},
+    {.name = "close_error", .run = close_error, .sndbuf = 20000,
      .rcvbuf = 8192, .paused = true},
     {.name = "close_more", .run = close_more},
     {.name = "linger", .run = linger, .rcvbuf = 8192},
