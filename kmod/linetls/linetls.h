@@ -18,6 +18,7 @@
 #define LINETLS_H
 
 #include <linux/skbuff.h>
+#include <linux/timer.h>
 #include <linux/workqueue.h>
 #include <net/dst.h>
 #include <net/inet_connection_sock.h>
@@ -183,6 +184,7 @@ struct linetls_count {
  * @push_frag:	its first fragment that TCP has not taken wholly
  * @push_off:	bytes taken of that fragment
  * @pushing:	a sender is inside TCP
+ * @retry:	pushes where no ACK will; holds the socket
  * @write_seq:	TCP's write_seq as we left it
  * @error:	errno of every call that would send, 0: none
  * @broken:	somebody else has written to the stream: nothing more is sent
@@ -227,6 +229,7 @@ struct linetls_ctx {
 	int push_frag;
 	u32 push_off;
 	bool pushing;
+	struct timer_list retry;
 	u32 write_seq;
 	int error;
 	bool broken;
@@ -277,6 +280,7 @@ int linetls_sendpage(struct sock *sk, struct page *page, int offset,
 void linetls_splice_eof(struct socket *sock);
 void linetls_flush(struct sock *sk);
 void linetls_write_space(struct sock *sk);
+void linetls_retry(struct timer_list *timer);
 
 /* record.c */
 struct linetls_record *linetls_record_alloc(int num_frags, gfp_t gfp);

@@ -131,6 +131,7 @@ static void linetls_close(struct sock *sk, long timeout)
 	if (has_tx) {
 		linetls_flush(sk);
 		linetls_drop_push(ctx);
+		sk_stop_timer(sk, &ctx->retry);
 		linetls_guard_put(xchg(&ctx->guard, NULL));
 	}
 	write_lock_bh(&sk->sk_callback_lock);
@@ -666,6 +667,7 @@ static int linetls_init_sock(struct sock *sk)
 		return -ENOMEM;
 	mutex_init(&ctx->tls.tx_lock);
 	INIT_WORK(&ctx->work, ctx_work);
+	timer_setup(&ctx->retry, linetls_retry, 0);
 	ctx->tls.sk = sk;
 	ctx->tls.tx_conf = TLS_BASE;
 	ctx->tls.rx_conf = TLS_BASE;

@@ -738,6 +738,39 @@ static void push_atomic(struct sock *sk, struct linetls_ctx *ctx)
 }
 
 /*
+ * Ask to be called again, by the next ACK; if none is to come, by a timer, as
+ * TCP does where it has no memory for a packet.
+ */
+static void push_later(struct sock *sk, struct linetls_ctx *ctx)
+{
+	if (sk->sk_socket)
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	if (tcp_rtx_and_write_queues_empty(sk) && may_send(sk) && !ctx->broken)
+		sk_reset_timer(sk, &ctx->retry,
+			       jiffies + TCP_RESOURCE_PROBE_INTERVAL);
+}
+
+/**
+ * linetls_retry - nothing else has made TCP take the rest of a record
+ *
+ * Context: timer, with a reference to the socket.
+ */
+void linetls_retry(struct timer_list *timer)
+{
+	struct linetls_ctx *ctx = container_of(timer, struct linetls_ctx,
+					       retry);
+	struct sock *sk = ctx->tls.sk;
+
+	bh_lock_sock(sk);
+	if (sock_owned_by_user(sk))
+		sk_reset_timer(sk, timer, jiffies + TCP_RESOURCE_PROBE_INTERVAL);
+	else if (ctx->push)
+		linetls_write_space(sk);
+	bh_unlock_sock(sk);
+	sock_put(sk);
+}
+
+/*
  * TCP has room again: bytes that were accepted go on by themselves, the
  * application may never call again. Context: socket lock held by the caller,
  * or bh_lock_sock() with no owner; must not sleep.
@@ -751,7 +784,7 @@ void linetls_write_space(struct sock *sk)
 	    !is_ended(sk))
 		push_atomic(sk, ctx);
 	ctx->tls.sk_write_space(sk);
-	/* No memory: ask to be called again, which the above has undone. */
-	if (ctx->push && sk->sk_socket)
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	/* After the above, which has undone it. */
+	if (ctx->push)
+		push_later(sk, ctx);
 }

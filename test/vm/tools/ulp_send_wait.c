@@ -123,6 +123,28 @@ static void huge(struct link *l)
     release(l);
 }
 
+static void set_lowat(unsigned lowat)
+{
+    FILE *f = fopen("/proc/sys/net/ipv4/tcp_notsent_lowat", "w");
+
+    if (!f || fprintf(f, "%u", lowat) < 0 || fclose(f))
+        err(1, "tcp_notsent_lowat");
+}
+
+/*
+ * TCP has no room for a record although nothing is in flight, as when there is
+ * no memory: no ACK will say that it has room again.
+ */
+static void starved(struct link *l)
+{
+    send_all(l, 100, MSG_MORE);
+    set_lowat(0);
+    check(send_pattern(l, 1000, MSG_DONTWAIT) == 1000, "%d", errno);
+    check(!far_has(l, 1, 200), "%llu bytes", l->far->bytes);
+    set_lowat(-1U);
+    check(far_has(l, l->pos, 20000), "%llu bytes", l->far->bytes);
+}
+
 /* SO_SNDTIMEO is for the whole call, however slowly it goes on. */
 static void timeout(struct link *l)
 {
@@ -415,6 +437,7 @@ const struct send_case wait_cases[] = {
     {.name = "edge", .run = edge, .sndbuf = 16000, .rcvbuf = 8192},
     {.name = "tiny", .run = tiny, .sndbuf = 1, .rcvbuf = 4096},
     {.name = "huge", .run = huge, .paused = true},
+    {.name = "starved", .run = starved},
     {.name = "timeout", .run = timeout, .sndbuf = 20000, .rcvbuf = 8192},
     {.name = "interrupts", .run = interrupts, .sndbuf = 1, .rcvbuf = 8192},
     {.name = "interrupted_types", .run = interrupted_types, .sndbuf = 1,
