@@ -114,6 +114,7 @@ enum linetls_tx_reason {
 	LINETLS_REASON_WRAPPED = 8,	/* IPsec or a tunnel on the route */
 	LINETLS_REASON_ROUTE = 9,	/* the route leads past the device */
 	LINETLS_REASON_STALLED = 10,	/* timeouts in a row by the device */
+	LINETLS_REASON_FRAGMENT = 11,	/* IP may fragment: no DF */
 };
 
 /*

@@ -19,6 +19,7 @@
 #include <linux/rwsem.h>
 #include <net/bonding.h>
 #include <net/dst.h>
+#include <net/ip.h>
 #include <net/rtnetlink.h>
 #include <net/tcp.h>
 
@@ -60,11 +61,27 @@ static struct net_device *lowest_dev(struct net_device *dev, struct sock *sk)
 }
 
 /**
+ * linetls_route - the route that the socket's next packet takes
+ *
+ * Looks for one, as IP would, if there is none or an obsolete one. Context: as
+ * TCP's, which owns the socket. Returns NULL if there is none.
+ */
+struct dst_entry *linetls_route(struct sock *sk)
+{
+	struct dst_entry *dst = linetls_dst(sk);
+
+	if (unlikely(!dst) && !inet_csk(sk)->icsk_af_ops->rebuild_header(sk))
+		dst = __sk_dst_get(sk);
+	return dst;
+}
+
+/**
  * linetls_dst_dev - the device in which packets of a route end as TCP made them
  * @reason:	if there is none, the enum linetls_tx_reason why, else 0
  *
  * Context: RCU reader. Returns it, or NULL if @dst is, or if IP puts something
- * around what it sends by this route.
+ * around what it sends by this route, or may cut it: who copies a packet's
+ * payload into fragments leaves the mark behind.
  */
 struct net_device *linetls_dst_dev(struct sock *sk, const struct dst_entry *dst,
 				   u8 *reason)
@@ -76,6 +93,9 @@ struct net_device *linetls_dst_dev(struct sock *sk, const struct dst_entry *dst,
 		return NULL;
 	*reason = LINETLS_REASON_WRAPPED;
 	if (dst_xfrm(dst) || dst->lwtstate)
+		return NULL;
+	*reason = LINETLS_REASON_FRAGMENT;
+	if (dst->ops->family == AF_INET && !ip_dont_fragment(sk, dst))
 		return NULL;
 	*reason = LINETLS_REASON_NONE;
 	return lowest_dev(dev, sk);
@@ -90,7 +110,7 @@ static struct net_device *route_device(struct sock *sk, u8 *reason)
 	struct net_device *dev;
 
 	rcu_read_lock();
-	dev = linetls_dst_dev(sk, __sk_dst_get(sk), reason);
+	dev = linetls_dst_dev(sk, linetls_route(sk), reason);
 	dev_hold(dev);
 	rcu_read_unlock();
 	return dev;
@@ -241,7 +261,7 @@ static void note_route(struct linetls_ctx *ctx, struct sock *sk)
 	u8 reason;
 
 	rcu_read_lock();
-	ctx->route_dev = linetls_dst_dev(sk, __sk_dst_get(sk), &reason);
+	ctx->route_dev = linetls_dst_dev(sk, linetls_route(sk), &reason);
 	rcu_read_unlock();
 	ctx->dev_gen = READ_ONCE(linetls_dev_gen);
 }
@@ -316,7 +336,7 @@ void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx)
 	struct net_device *dev;
 	u8 reason;
 
-	if (ctx->push || !__sk_dst_get(sk))
+	if (ctx->push || !linetls_dst(sk))
 		return;
 	note_route(ctx, sk);
 	dev = route_device(sk, &reason);

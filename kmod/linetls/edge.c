@@ -451,21 +451,41 @@ static bool is_stalled(const struct sock *sk, struct linetls_ctx *ctx)
 	return ctx->stalled;
 }
 
-/* Does the route lead straight to the bound device, or through a bond? */
-static bool leads_to_device(struct sock *sk, struct linetls_ctx *ctx)
+/*
+ * Does the packet fit the route's MTU? If not, IP drops it, and quotes its
+ * first bytes in an ICMP message. TCP will send smaller ones.
+ */
+static bool fits_mtu(const struct sock *sk, const struct sk_buff *skb,
+		     const struct dst_entry *dst)
+{
+	const struct inet_connection_sock *icsk = inet_csk(sk);
+	u32 len = skb->len;
+
+	if (skb_is_gso(skb))
+		len = tcp_hdrlen(skb) + skb_shinfo(skb)->gso_size;
+	return len + icsk->icsk_af_ops->net_header_len +
+	       icsk->icsk_ext_hdr_len <= dst_mtu(dst);
+}
+
+/*
+ * Does the route lead straight to the bound device, or through a bond? If so,
+ * the packet is put on it: none that IP finds by itself was looked at.
+ */
+static bool leads_to_device(struct sock *sk, struct linetls_ctx *ctx,
+			    struct sk_buff *skb)
 {
 	const struct net_device *bound = rcu_dereference(ctx->tls.netdev);
-	const struct dst_entry *dst = __sk_dst_get(sk);
 	const struct net_device *dev;
+	struct dst_entry *dst;
 	bool stalled;
 	u8 reason;
 
 	if (!bound)
 		return false;
 	stalled = is_stalled(sk, ctx);
-	/* IP will look for a route, and the other place for the device. */
+	dst = linetls_route(sk);
 	if (!dst)
-		return !stalled;
+		return false;
 	dev = linetls_dst_dev(sk, dst, &reason);
 	if (dev && dev != bound)
 		reason = LINETLS_REASON_ROUTE;
@@ -473,7 +493,29 @@ static bool leads_to_device(struct sock *sk, struct linetls_ctx *ctx)
 		reason = LINETLS_REASON_STALLED;
 	if (unlikely(!reason != READ_ONCE(ctx->on_device)))
 		linetls_note_path(ctx, reason);
-	return !reason;
+	if (reason || unlikely(!fits_mtu(sk, skb, dst)))
+		return false;
+	skb_dst_set_noref(skb, dst);
+	return true;
+}
+
+/* Encrypt what TCP sends by another way. Returns as encrypt_packet(). */
+static struct sk_buff *encrypt_early(struct sock *sk, struct linetls_ctx *ctx,
+				     struct sk_buff *skb)
+{
+	struct edge_packet pkt = {
+		.payload_off = tcp_hdrlen(skb),
+		.payload_len = skb->len - tcp_hdrlen(skb),
+		.seq = ntohl(tcp_hdr(skb)->seq),
+	};
+
+	if (unlikely(!pkt.payload_len))
+		return skb;
+	if (unlikely(READ_ONCE(ctx->broken)))
+		return drop(ctx, skb, LINETLS_STAT_DROP_STREAM);
+	if (may_be_torn() && is_torn(sk, ctx, &pkt))
+		return drop(ctx, skb, LINETLS_STAT_DROP_TORN);
+	return encrypt_packet(ctx, skb, &pkt);
 }
 
 /**
@@ -485,31 +527,18 @@ static bool leads_to_device(struct sock *sk, struct linetls_ctx *ctx)
 int linetls_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
-	struct edge_packet pkt;
+	int rc = NET_XMIT_DROP;
 
 	rcu_read_lock();
-	if (!skb_is_decrypted(skb) || leads_to_device(sk, ctx))
-		goto out;
-	pkt.payload_off = tcp_hdrlen(skb);
-	pkt.payload_len = skb->len - pkt.payload_off;
-	pkt.seq = ntohl(tcp_hdr(skb)->seq);
-	if (unlikely(!pkt.payload_len))
-		goto out;
-	local_bh_disable();
-	if (unlikely(READ_ONCE(ctx->broken)))
-		skb = drop(ctx, skb, LINETLS_STAT_DROP_STREAM);
-	else if (may_be_torn() && is_torn(sk, ctx, &pkt))
-		skb = drop(ctx, skb, LINETLS_STAT_DROP_TORN);
-	else
-		skb = encrypt_packet(ctx, skb, &pkt);
-	local_bh_enable();
-	if (!skb) {
-		rcu_read_unlock();
-		return NET_XMIT_DROP;
+	if (skb_is_decrypted(skb) && !leads_to_device(sk, ctx, skb)) {
+		local_bh_disable();
+		skb = encrypt_early(sk, ctx, skb);
+		local_bh_enable();
 	}
-out:
+	if (skb)
+		rc = ctx->ip_ops->queue_xmit(sk, skb, fl);
 	rcu_read_unlock();
-	return ctx->ip_ops->queue_xmit(sk, skb, fl);
+	return rc;
 }
 
 /**

@@ -17,6 +17,7 @@
 #ifndef LINETLS_H
 #define LINETLS_H
 
+#include <linux/ipv6.h>
 #include <linux/skbuff.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
@@ -359,6 +360,7 @@ void linetls_device_exit(void);
 extern u32 linetls_dev_gen;
 struct net_device *linetls_dst_dev(struct sock *sk, const struct dst_entry *dst,
 				   u8 *reason);
+struct dst_entry *linetls_route(struct sock *sk);
 int linetls_bind(struct sock *sk, struct linetls_ctx *ctx);
 void linetls_bind_key(struct sock *sk, struct linetls_ctx *ctx);
 void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx);
@@ -367,15 +369,35 @@ void linetls_unbind(struct linetls_ctx *ctx);
 void linetls_count_start(struct linetls_ctx *ctx);
 void linetls_sk_gone(struct linetls_ctx *ctx);
 
+/*
+ * linetls_dst - the socket's route, NULL if it has none or an obsolete one
+ *
+ * An obsolete one says nothing: its device may be blackhole_netdev by now.
+ * Context: as TCP's, which owns the socket.
+ */
+static inline struct dst_entry *linetls_dst(struct sock *sk)
+{
+	u32 cookie = 0;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6)
+		cookie = inet6_sk(sk)->dst_cookie;
+#endif
+	return __sk_dst_check(sk, cookie);
+}
+
 /* Is it worth asking linetls_rebind()? Context: socket lock held. */
 static inline bool linetls_route_changed(struct sock *sk,
 					 const struct linetls_ctx *ctx)
 {
-	const struct dst_entry *dst = __sk_dst_get(sk);
+	const struct dst_entry *dst;
 	u8 reason;
 	bool changed;
 
-	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE || !dst)
+	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE)
+		return false;
+	dst = linetls_dst(sk);
+	if (!dst)
 		return false;
 	rcu_read_lock();
 	changed = linetls_dst_dev(sk, dst, &reason) != ctx->route_dev ||
@@ -436,7 +458,8 @@ static inline bool linetls_route_changed(struct sock *sk,
 	x(REASON_FEATURE_OFF, "LinetlsReasonFeatureOff")		\
 	x(REASON_WRAPPED, "LinetlsReasonWrapped")			\
 	x(REASON_ROUTE, "LinetlsReasonRoute")				\
-	x(REASON_STALLED, "LinetlsReasonStalled")
+	x(REASON_STALLED, "LinetlsReasonStalled")			\
+	x(REASON_FRAGMENT, "LinetlsReasonFragment")
 
 enum linetls_stat {
 #define LINETLS_STAT_ENUM(id, name)	LINETLS_STAT_##id,

@@ -178,15 +178,15 @@ transfer_lossy() {
     wire_clean
 }
 
-# netstat NAME: a counter of TcpExt in srv.
-tcp_stat() {
+# mib NS PROTOCOL NAME: a counter of ip, TCP and so on, as in nstat.
+mib() {
     local IFS=' ' names values i
     { read -r -a names; read -r -a values; } < <(
-        srv grep '^TcpExt' /proc/net/netstat)
+        "$1" grep -h "^$2:" /proc/net/snmp /proc/net/netstat)
     for i in "${!names[@]}"; do
-        [ "${names[i]}" != "$1" ] || { echo "${values[i]}"; return; }
+        [ "${names[i]}" != "$3" ] || { echo "${values[i]}"; return; }
     done
-    fail "no counter $1"
+    fail "no counter $2 $3"
 }
 
 grew() {

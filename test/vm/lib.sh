@@ -343,9 +343,10 @@ capture_stop() {
 }
 
 lib_capture_flush() {
-    local dev=${lib_capture_dev[$1]}
+    local to=ff02::1%${lib_capture_dev[$1]}
     running "tcpdump-$1" || return 0
-    srv bash -c "echo linetls-capture-end >/dev/udp/ff02::1%$dev/9" || :
+    [ "$to" != ff02::1%lo ] || to=::1
+    srv bash -c "echo linetls-capture-end >/dev/udp/$to/9" || :
     tail -c 4096 "$work/$1.pcap" | LC_ALL=C grep -qaF linetls-capture-end
 }
 

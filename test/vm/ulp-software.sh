@@ -33,9 +33,9 @@ is_gt "$(ulp_stat LinetlsTxSw)" 25 "connections in software"
 is_eq "$(ulp_stat LinetlsReasonNoFeature)" "$(ulp_stat LinetlsTxSw)" "reasons"
 no_drops
 
-retransmits=$(tcp_stat TCPFastRetrans)
+retransmits=$(mib srv TcpExt TCPFastRetrans)
 transfer_lossy
-is_gt "$(tcp_stat TCPFastRetrans)" "$retransmits" "retransmissions"
+is_gt "$(mib srv TcpExt TCPFastRetrans)" "$retransmits" "retransmissions"
 is_gt "$(ulp_stat LinetlsSoftwarePackets)" $((packets + 3000)) \
     "single segments encrypted in software"
 

@@ -36,6 +36,7 @@ const char *reason_name(unsigned reason)
         [LINETLS_REASON_WRAPPED] = "wrapped",
         [LINETLS_REASON_ROUTE] = "route",
         [LINETLS_REASON_STALLED] = "stalled",
+        [LINETLS_REASON_FRAGMENT] = "fragment",
     };
 
     return reason < sizeof(names) / sizeof(*names) && names[reason]
