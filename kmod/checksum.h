@@ -4,29 +4,23 @@
 
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
-#include <net/ip6_checksum.h>
-#include <net/tcp.h>
+#include <net/checksum.h>
 
 /*
- * The payload has changed: a checksum over the old one is void. Leave it to the
- * next device, over the packet's own addresses, which NAT may have changed.
+ * @skb is @old with another payload, from @off on: bring a finished checksum up
+ * to date by the difference. A new one would make a damaged header look whole.
  */
-static inline void linetls_redo_checksum(struct sk_buff *skb)
+static inline void linetls_move_checksum(struct sk_buff *skb,
+					 const struct sk_buff *old, int off)
 {
-	struct tcphdr *th = tcp_hdr(skb);
-	int len = skb->len - skb_transport_offset(skb);
+	int len = skb->len - off;
+	__wsum diff;
 
 	if (likely(skb->ip_summed == CHECKSUM_PARTIAL))
 		return;
-	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->csum_start = skb_transport_header(skb) - skb->head;
-	skb->csum_offset = offsetof(struct tcphdr, check);
-	if (skb->protocol == htons(ETH_P_IPV6))
-		th->check = ~tcp_v6_check(len, &ipv6_hdr(skb)->saddr,
-					  &ipv6_hdr(skb)->daddr, 0);
-	else
-		th->check = ~tcp_v4_check(len, ip_hdr(skb)->saddr,
-					  ip_hdr(skb)->daddr, 0);
+	diff = csum_sub(skb_checksum(skb, off, len, 0),
+			skb_checksum(old, off, len, 0));
+	csum_replace_by_diff(&tcp_hdr(skb)->check, diff);
 }
 
 #endif

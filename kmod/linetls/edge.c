@@ -416,7 +416,7 @@ static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
 		kfree_skb(nskb);
 		return drop(ctx, skb, drop_reason(err));
 	}
-	linetls_redo_checksum(nskb);
+	linetls_move_checksum(nskb, skb, pkt->payload_off);
 	take_ownership(nskb, skb);
 	consume_skb(skb);
 	/* validate_xmit_skb_list() finds the last segment by ->prev. */

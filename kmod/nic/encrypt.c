@@ -129,6 +129,6 @@ struct sk_buff *nic_encrypt(struct nic *nic, struct nic_hw *hw,
 		return NULL;
 	}
 	/* Of plaintext, where the device's checksum offload is off. */
-	linetls_redo_checksum(copy);
+	linetls_move_checksum(copy, skb, header_len);
 	return copy;
 }
