@@ -24,7 +24,8 @@
  *   6. TLS 1.3: another TLS_TX installs the keys after a KeyUpdate that the
  *      application has sent (RFC 8446 section 4.6.3). Records before it stay
  *      under the old ones, retransmissions included. EAGAIN: an open record
- *      (MSG_MORE) can't be closed before the send buffer has room.
+ *      (MSG_MORE) can't be closed before the send buffer has room. EINVAL: the
+ *      key is the old one, or for another version or cipher.
  *   7. setsockopt(fd, SOL_TLS, LINETLS_TX_FILE, &file, sizeof(int)), optional,
  *      before sendfile() or splice() from that file: its pages are sent without
  *      a copy, and yet the peer gets what they held when they were sent.

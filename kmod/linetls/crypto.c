@@ -17,6 +17,7 @@
  */
 #include <asm/simd.h>
 #include <crypto/aead.h>
+#include <crypto/algapi.h>
 #include <crypto/internal/simd.h>
 #include <crypto/skcipher.h>
 #include <linux/local_lock.h>
@@ -238,6 +239,19 @@ void linetls_key_export(const struct linetls_key *key, u64 sn, u64 nonce,
 	put_unaligned_be64(sn, l.rec_seq);
 	if (key->explicit_nonce)
 		put_unaligned_be64(nonce, l.iv);
+}
+
+/*
+ * linetls_key_is_same - do two crypto infos, both of @cipher, have one key?
+ *
+ * Its records would get numbers that were used before, and two plaintexts under
+ * one key stream are no secret.
+ */
+bool linetls_key_is_same(const struct linetls_cipher *cipher,
+			 struct tls_crypto_info *a, struct tls_crypto_info *b)
+{
+	return !crypto_memneq(layout(cipher, a).key, layout(cipher, b).key,
+			      cipher->key_size);
 }
 
 /* RFC 5288 section 3, RFC 6655 section 3; RFC 8446 section 5.3, RFC 7905. */

@@ -320,6 +320,8 @@ void linetls_key_put(struct linetls_key *key);
 void linetls_key_export(const struct linetls_key *key, u64 sn, u64 nonce,
 			struct tls_crypto_info *info);
 u64 linetls_key_first_nonce(const struct linetls_key *key);
+bool linetls_key_is_same(const struct linetls_cipher *cipher,
+			 struct tls_crypto_info *a, struct tls_crypto_info *b);
 int linetls_crypto_init(void);
 void linetls_crypto_exit(void);
 int linetls_seal(const struct linetls_record *rec, u32 from, u32 to,

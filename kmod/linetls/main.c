@@ -340,8 +340,7 @@ err_free:
  * and the device loses it. Consumes @key.
  */
 static int next_key(struct sock *sk, struct linetls_ctx *ctx,
-		    struct linetls_key *key,
-		    const union tls_crypto_context *info)
+		    struct linetls_key *key, union tls_crypto_context *info)
 {
 	int err;
 
@@ -352,6 +351,11 @@ static int next_key(struct sock *sk, struct linetls_ctx *ctx,
 	}
 	if (key->version != TLS_1_3_VERSION) {
 		err = -EBUSY;
+		goto err_key;
+	}
+	if (linetls_key_is_same(key->cipher, &info->info,
+				&ctx->tls.crypto_send.info)) {
+		err = -EINVAL;
 		goto err_key;
 	}
 	err = linetls_close_open(sk);

@@ -205,6 +205,18 @@ static int keys_twice(struct pair *p, const char *ulp, long arg)
     return give_keys(p->fd);
 }
 
+static int keys_anew(struct pair *p, const char *ulp, long arg)
+{
+    struct keys k;
+
+    version = "1.3";
+    set_ulp(p->fd, ulp);
+    p->has_keys = !give_keys(p->fd);
+    make_keys(&k, version, bits, 1);
+    set_keys(p->fd, TLS_TX, &k);
+    return 0;
+}
+
 static int keys_twice_null(struct pair *p, const char *ulp, long arg)
 {
     set_ulp(p->fd, ulp);
@@ -461,7 +473,8 @@ static const struct refusal refusals[] = {
     {"ChaCha20", keys_cipher, TLS_CIPHER_CHACHA20_POLY1305, 0, NULL},
     {"SM4-GCM", keys_cipher, TLS_CIPHER_SM4_GCM, EINVAL, CIPHERS},
     {"keys again, TLS 1.2", keys_twice, 12, EBUSY, NULL},
-    {"keys again, TLS 1.3", keys_twice, 13, 0, REKEY},
+    {"keys again, TLS 1.3", keys_twice, 13, EINVAL, REKEY},
+    {"new keys, TLS 1.3", keys_anew, 0, 0, REKEY},
     {"NULL after keys", keys_twice_null, 0, EINVAL, NULL},
     {"keys after the peer's end", keys_after_peer_closed, false, 0, NULL},
     {"keys after the peer's reset", keys_after_peer_closed, true, 0, NULL},
