@@ -13,7 +13,8 @@
  *   2. setsockopt(fd, SOL_TCP, TCP_ULP, "linetls", 7) attaches the ULP.
  *      The stream is unchanged so far.
  *   3. setsockopt(fd, SOL_TLS, LINETLS_TX_MODE, &mode, sizeof(int)), optional,
- *      says who may encrypt this connection.
+ *      says who may encrypt this connection, and LINETLS_TX_HANDOVER how much
+ *      of it software encrypts before a device is asked.
  *   4. setsockopt(fd, SOL_TLS, TLS_TX, &info, len), where info is one of the
  *      struct tls12_crypto_info_* of <linux/tls.h>, hands over the write keys.
  *      All bytes sent afterwards are payload of TLS records; what was sent
@@ -47,7 +48,8 @@
  * LINETLS_TX_MODE: int, one of enum linetls_tx_mode; get and set.
  *
  * Set it before TLS_TX, after which it fails with EBUSY. EINVAL: not a mode,
- * or optlen is not sizeof(int).
+ * LINETLS_TX_MODE_REQUIRE after LINETLS_TX_HANDOVER, or optlen is not
+ * sizeof(int).
  */
 #define LINETLS_TX_MODE		64
 
@@ -87,6 +89,22 @@
  */
 #define LINETLS_TX_FILE		66
 
+/*
+ * LINETLS_TX_HANDOVER: int, bytes of payload; get and set.
+ *
+ * So many bytes are encrypted in software before a device is asked to take the
+ * connection, so that one that ends sooner costs no device the setting up. The
+ * device gets the record after the one that reached them. 0, the default: the
+ * device is asked in TLS_TX. New keys in between change nothing, and where the
+ * route led in between does not matter. Without effect in
+ * LINETLS_TX_MODE_SOFTWARE.
+ *
+ * Set it before TLS_TX, after which it fails with EBUSY. EINVAL: below 0, or
+ * above 0 together with LINETLS_TX_MODE_REQUIRE, whichever is set last; or
+ * optlen is not sizeof(int).
+ */
+#define LINETLS_TX_HANDOVER	67
+
 enum linetls_tx_mode {
 	LINETLS_TX_MODE_PREFER = 0,	/* a device where one takes it */
 	LINETLS_TX_MODE_SOFTWARE = 1,	/* never a device */
@@ -116,6 +134,7 @@ enum linetls_tx_reason {
 	LINETLS_REASON_ROUTE = 9,	/* the route leads past the device */
 	LINETLS_REASON_STALLED = 10,	/* timeouts in a row by the device */
 	LINETLS_REASON_FRAGMENT = 11,	/* IP may fragment: no DF */
+	LINETLS_REASON_HANDOVER = 12,	/* LINETLS_TX_HANDOVER is not reached */
 };
 
 /*

@@ -137,6 +137,14 @@ static void count_reoffload(struct linetls_ctx *ctx)
 	trace_linetls_reoffload(ctx->tls.sk);
 }
 
+/* The device has it for the first time: LINETLS_TX_HANDOVER is reached. */
+static void count_handover(struct linetls_ctx *ctx)
+{
+	linetls_stat_inc(ctx->net, LINETLS_STAT_HANDOVERS);
+	linetls_stat_inc(ctx->net, LINETLS_STAT_CURR_TX_DEVICE);
+	linetls_stat_dec(ctx->net, LINETLS_STAT_CURR_TX_SW);
+}
+
 static void count_fallback(struct linetls_ctx *ctx, u8 reason)
 {
 	ctx->fallbacks++;
@@ -155,7 +163,10 @@ static void set_path(struct linetls_ctx *ctx, u8 reason)
 {
 	bool on_device = !reason;
 
-	if (ctx->counted && on_device && !ctx->on_device)
+	if (ctx->counted && on_device &&
+	    ctx->reason == LINETLS_REASON_HANDOVER)
+		count_handover(ctx);
+	else if (ctx->counted && on_device && !ctx->on_device)
 		count_reoffload(ctx);
 	else if (ctx->counted && !on_device && ctx->on_device)
 		count_fallback(ctx, reason);
@@ -290,6 +301,17 @@ static u8 bind(struct sock *sk, struct linetls_ctx *ctx)
 	return reason;
 }
 
+/*
+ * Software encrypts until so much was sent, then linetls_route_changed() says
+ * yes, whatever the route.
+ */
+static void wait_handover(struct linetls_ctx *ctx)
+{
+	ctx->handover_left = ctx->handover;
+	ctx->dev_gen = READ_ONCE(linetls_dev_gen) - 1;
+	set_path_locked(ctx, LINETLS_REASON_HANDOVER);
+}
+
 /**
  * linetls_bind - offload a connection to the device of its route
  *
@@ -301,6 +323,8 @@ int linetls_bind(struct sock *sk, struct linetls_ctx *ctx)
 {
 	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE)
 		set_path_locked(ctx, LINETLS_REASON_MODE);
+	else if (ctx->handover)
+		wait_handover(ctx);
 	else if (bind(sk, ctx) && ctx->mode == LINETLS_TX_MODE_REQUIRE)
 		return -ENODEV;
 	return 0;
@@ -319,13 +343,14 @@ void linetls_bind_key(struct sock *sk, struct linetls_ctx *ctx)
 	leave_device(ctx);
 	up_read(&linetls_dev_lock);
 	linetls_tracker_rekey(ctx);
-	if (ctx->mode != LINETLS_TX_MODE_SOFTWARE && bind(sk, ctx) &&
-	    ctx->mode == LINETLS_TX_MODE_REQUIRE)
+	if (ctx->mode != LINETLS_TX_MODE_SOFTWARE && !ctx->handover_left &&
+	    bind(sk, ctx) && ctx->mode == LINETLS_TX_MODE_REQUIRE)
 		fail_required(sk, ctx);
 }
 
 /**
- * linetls_rebind - the route or a device has changed: offload again, perhaps
+ * linetls_rebind - the route or a device has changed, or enough was sent:
+ * offload again, or at last, perhaps
  *
  * A bound device keeps the connection while the route leads to one that can't
  * take it: the route may come back. Context: socket lock held, at a record's
@@ -344,7 +369,8 @@ void linetls_rebind(struct sock *sk, struct linetls_ctx *ctx)
 		dev_put(dev);
 		return;
 	}
-	if (dev && is_capable(dev) && (dev->flags & IFF_UP)) {
+	if (ctx->reason == LINETLS_REASON_HANDOVER ||
+	    (dev && is_capable(dev) && (dev->flags & IFF_UP))) {
 		reason = bind(sk, ctx);
 	} else if (ctx->mode == LINETLS_TX_MODE_REQUIRE) {
 		if (dev)

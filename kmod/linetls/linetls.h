@@ -176,6 +176,8 @@ struct linetls_count {
  * @net:	counters of the socket's namespace
  * @mode:	enum linetls_tx_mode
  * @reason:	enum linetls_tx_reason
+ * @handover:	LINETLS_TX_HANDOVER
+ * @handover_left: payload to go before a device is asked
  * @next_sn:	sequence number of the next record
  * @next_nonce:	its explicit nonce
  * @open:	record being filled, not yet in the tracker; info.len is 0 when
@@ -202,7 +204,7 @@ struct linetls_count {
  * @stalled:	the device is passed by until @stalled_until (jiffies)
  * @on_device:	a device has the keys, and the route leads to it
  * @fallbacks:	how often that ended
- * @reoffloads:	how often it began, but for TLS_TX
+ * @reoffloads:	how often it began, but for the first time
  * @fallback_reason: enum linetls_tx_reason of the last fallback
  * @counted:	the counters of connections know this one
  * @sk_gone:	the socket must not be looked at any more
@@ -223,6 +225,8 @@ struct linetls_ctx {
 	struct linetls_net *net;
 	u8 mode;
 	u8 reason;
+	u32 handover;
+	u32 handover_left;
 
 	u64 next_sn;
 	u64 next_nonce;
@@ -396,7 +400,7 @@ static inline bool linetls_route_changed(struct sock *sk,
 	u8 reason;
 	bool changed;
 
-	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE)
+	if (ctx->mode == LINETLS_TX_MODE_SOFTWARE || ctx->handover_left)
 		return false;
 	dst = linetls_dst(sk);
 	if (!dst)
@@ -416,6 +420,7 @@ static inline bool linetls_route_changed(struct sock *sk,
 	x(TX_DEVICE, "LinetlsTxDevice")					\
 	x(FALLBACKS, "LinetlsFallbacks")				\
 	x(REOFFLOADS, "LinetlsReoffloads")				\
+	x(HANDOVERS, "LinetlsHandovers")				\
 	x(REKEYS, "LinetlsRekeys")					\
 	x(RECORDS, "LinetlsRecords")					\
 	x(RECORDS_TRACKED, "LinetlsRecordsTracked")			\
@@ -461,7 +466,8 @@ static inline bool linetls_route_changed(struct sock *sk,
 	x(REASON_WRAPPED, "LinetlsReasonWrapped")			\
 	x(REASON_ROUTE, "LinetlsReasonRoute")				\
 	x(REASON_STALLED, "LinetlsReasonStalled")			\
-	x(REASON_FRAGMENT, "LinetlsReasonFragment")
+	x(REASON_FRAGMENT, "LinetlsReasonFragment")			\
+	x(REASON_HANDOVER, "LinetlsReasonHandover")
 
 enum linetls_stat {
 #define LINETLS_STAT_ENUM(id, name)	LINETLS_STAT_##id,

@@ -422,7 +422,26 @@ static int set_mode(struct sock *sk, sockptr_t optval, unsigned int optlen)
 		return -EINVAL;
 	if (ctx->offload)
 		return -EBUSY;
+	if (mode == LINETLS_TX_MODE_REQUIRE && ctx->handover)
+		return -EINVAL;
 	ctx->mode = mode;
+	return 0;
+}
+
+static int set_handover(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	struct linetls_ctx *ctx = linetls_ctx(sk);
+	int bytes;
+
+	if (sockptr_is_null(optval) || optlen != sizeof(bytes))
+		return -EINVAL;
+	if (copy_from_sockptr(&bytes, optval, sizeof(bytes)))
+		return -EFAULT;
+	if (bytes < 0 || (bytes && ctx->mode == LINETLS_TX_MODE_REQUIRE))
+		return -EINVAL;
+	if (ctx->offload)
+		return -EBUSY;
+	ctx->handover = bytes;
 	return 0;
 }
 
@@ -494,6 +513,9 @@ static int linetls_setsockopt(struct sock *sk, int level, int optname,
 	case LINETLS_TX_MODE:
 		err = set_mode(sk, optval, optlen);
 		break;
+	case LINETLS_TX_HANDOVER:
+		err = set_handover(sk, optval, optlen);
+		break;
 	case TLS_RX:
 	case TLS_TX_ZEROCOPY_RO:
 		err = -EOPNOTSUPP;
@@ -546,13 +568,11 @@ static int get_status(struct sock *sk, char __user *optval, int __user *optlen,
 	return 0;
 }
 
-static int get_mode(const struct linetls_ctx *ctx, char __user *optval, int len)
+static int get_int(int value, char __user *optval, int len)
 {
-	int mode = ctx->mode;
-
-	if (len != sizeof(mode))
+	if (len != sizeof(value))
 		return -EINVAL;
-	return copy_to_user(optval, &mode, sizeof(mode)) ? -EFAULT : 0;
+	return copy_to_user(optval, &value, sizeof(value)) ? -EFAULT : 0;
 }
 
 static int linetls_getsockopt(struct sock *sk, int level, int optname,
@@ -572,7 +592,10 @@ static int linetls_getsockopt(struct sock *sk, int level, int optname,
 		err = get_tx(ctx, optval, len);
 		break;
 	case LINETLS_TX_MODE:
-		err = get_mode(ctx, optval, len);
+		err = get_int(ctx->mode, optval, len);
+		break;
+	case LINETLS_TX_HANDOVER:
+		err = get_int(ctx->handover, optval, len);
 		break;
 	case LINETLS_TX_STATUS:
 		err = get_status(sk, optval, optlen, len);

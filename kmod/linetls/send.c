@@ -174,6 +174,8 @@ static int close_record(struct sock *sk, struct linetls_ctx *ctx,
 	if (!rec)
 		goto nomem;
 
+	if (unlikely(ctx->handover_left))
+		ctx->handover_left -= min(ctx->handover_left, payload_len(ctx));
 	append_tail(ctx, pfrag);
 	ctx->open.key = ctx->key;
 	ctx->open.sn = ctx->next_sn++;
@@ -491,6 +493,9 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 		rc = push(sk, ctx, left ? flags | MSG_MORE : flags, &timeo);
 		if (rc || !left)
 			break;
+		if (unlikely(ctx->reason == LINETLS_REASON_HANDOVER) &&
+		    linetls_route_changed(sk, ctx))
+			linetls_rebind(sk, ctx);
 	}
 	if (rc)
 		left += stop_record(sk, ctx, pfrag, in_record, flags);

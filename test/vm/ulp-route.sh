@@ -48,6 +48,30 @@ for keys in "1.3 128" "1.2 256"; do
     is_gt "${software%/*}" 21 "packets of the connection in software"
 done
 
+# The route moves before a device is asked; the device of its end is.
+for there in eth0 tls0; do
+    route_to tls0
+    [ $there = eth0 ] || route_to eth0
+    rm -f "$work/enough"
+    receive in 1.3 256
+    transmit out 1.3 256 300000 -w "$work/enough" -H 200000 -c 20000 \
+        -b 20000 -R 100000
+    wait_growth LinetlsSoftwarePackets 5
+    is_eq "$(ulp_stat LinetlsCurrTxDevice)" 0 "on a device before it is asked"
+    route_to $there
+    [ $there = eth0 ] || wait_growth LinetlsDevicePackets 5
+    [ $there = tls0 ] || wait_growth LinetlsReasonNoFeature
+    touch "$work/enough"
+    pair_done in out
+    is_eq "$(status_of out reoffloads)" 0 "reoffloads, to $there"
+    is_eq "$(status_of out fallbacks)" 0/0 "fallbacks, to $there"
+    case $there in
+    tls0) is_eq "$(status_of out reason)" 0 "reason at the end on $there" ;;
+    *) is_eq "$(status_of out reason)" 3 "reason at the end on $there" ;;
+    esac
+done
+is_eq "$(ulp_stat LinetlsHandovers)" 1 "handed over later"
+
 # A connection that begins on the detour has no device, and none after it.
 route_to eth0
 transfer 1.3 256 100000

@@ -37,6 +37,7 @@ const char *reason_name(unsigned reason)
         [LINETLS_REASON_ROUTE] = "route",
         [LINETLS_REASON_STALLED] = "stalled",
         [LINETLS_REASON_FRAGMENT] = "fragment",
+        [LINETLS_REASON_HANDOVER] = "handover",
     };
 
     return reason < sizeof(names) / sizeof(*names) && names[reason]

@@ -101,6 +101,13 @@ void set_mode(int fd, int mode)
         err(1, "LINETLS_TX_MODE %d", mode);
 }
 
+void set_handover(int fd, int bytes)
+{
+    if (bytes &&
+        setsockopt(fd, SOL_TLS, LINETLS_TX_HANDOVER, &bytes, sizeof(bytes)))
+        err(1, "LINETLS_TX_HANDOVER %d", bytes);
+}
+
 int dial(const char *host, const char *port, int sndbuf)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *ai;

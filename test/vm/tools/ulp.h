@@ -74,6 +74,9 @@ void set_keys(int fd, int dir, const struct keys *k);
 /* A LINETLS_TX_MODE. */
 void set_mode(int fd, int mode);
 
+/* LINETLS_TX_HANDOVER; 0: the default is left. */
+void set_handover(int fd, int bytes);
+
 /* Connect to @host; @sndbuf is SO_SNDBUF, 0: as it is. */
 int dial(const char *host, const char *port, int sndbuf);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ulp_options: LINETLS_TX_MODE and LINETLS_TX_STATUS, which mainline does not
- * have, as include/uapi/linetls.h defines them. Over loopback, where there is
- * no device. Prints the failed checks, then "checks N failed N".
+ * ulp_options: LINETLS_TX_MODE, LINETLS_TX_HANDOVER and LINETLS_TX_STATUS,
+ * which mainline does not have, as include/uapi/linetls.h defines them. Over
+ * loopback, where there is no device. Prints the failed checks, then
+ * "checks N failed N".
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -85,6 +86,74 @@ static void check_mode(int fd)
     check("mode to a bad pointer", get(fd, LINETLS_TX_MODE, BAD, 4), -EFAULT);
 }
 
+static int try_handover(int fd, int bytes)
+{
+    return setsockopt(fd, SOL_TLS, LINETLS_TX_HANDOVER, &bytes, sizeof(bytes))
+               ? errno : 0;
+}
+
+static int get_handover(int fd)
+{
+    int bytes = -1;
+
+    return get(fd, LINETLS_TX_HANDOVER, &bytes, sizeof(bytes)) < 0 ? -errno
+                                                                   : bytes;
+}
+
+/* Bytes in software first, and no software at all, exclude each other. */
+static void check_handover(int fd)
+{
+    int most = 2147483647;
+    long two[2] = {1, 0};
+
+    check("handover at first", get_handover(fd), 0);
+    check("handover -1", try_handover(fd, -1), EINVAL);
+    check("handover INT_MIN", try_handover(fd, -most - 1), EINVAL);
+    check("handover of 3 bytes",
+          setsockopt(fd, SOL_TLS, LINETLS_TX_HANDOVER, two, 3) ? errno : 0,
+          EINVAL);
+    check("handover of 8 bytes",
+          setsockopt(fd, SOL_TLS, LINETLS_TX_HANDOVER, two, 8) ? errno : 0,
+          EINVAL);
+    check("handover at a bad pointer",
+          setsockopt(fd, SOL_TLS, LINETLS_TX_HANDOVER, BAD, 4) ? errno : 0,
+          EFAULT);
+    check("handover after refusals", get_handover(fd), 0);
+    check("handover INT_MAX", try_handover(fd, most), 0);
+    check("handover INT_MAX, read", get_handover(fd), most);
+    check("mode require", try_mode(fd, LINETLS_TX_MODE_REQUIRE), EINVAL);
+    check("mode after that", get_mode(fd), LINETLS_TX_MODE_SOFTWARE);
+    check("handover 0", try_handover(fd, 0), 0);
+    check("mode require without", try_mode(fd, LINETLS_TX_MODE_REQUIRE), 0);
+    check("handover with require", try_handover(fd, 1), EINVAL);
+    check("handover 0 with require", try_handover(fd, 0), 0);
+    check("handover to 8 bytes", get(fd, LINETLS_TX_HANDOVER, two, 8),
+          -EINVAL);
+}
+
+/* It is asked for once, and then the reason is another one. */
+static void check_waiting(void)
+{
+    static char byte[10];
+    struct linetls_tx_status st;
+    struct pair p = make_pair();
+
+    set_ulp(p.fd, "linetls");
+    check("handover 10", try_handover(p.fd, 10), 0);
+    check("keys with it", give_keys(p.fd), 0);
+    check("handover after keys", try_handover(p.fd, 20), EBUSY);
+    check("handover after keys, read", get_handover(p.fd), 10);
+    for (int i = 0; i < 4; i++) {
+        /* 5, 10: reached; the third send is the first that may be asked. */
+        get(p.fd, LINETLS_TX_STATUS, &st, sizeof(st));
+        check("reason while bytes are missing", st.reason,
+              i < 3 ? LINETLS_REASON_HANDOVER : LINETLS_REASON_NO_FEATURE);
+        check("5 bytes", send(p.fd, byte, 5, MSG_NOSIGNAL), 5);
+    }
+    close(p.fd);
+    close(p.peer);
+}
+
 /* Nobody takes the keys in mode "require", and they may be offered again. */
 static void check_require(struct pair *p)
 {
@@ -154,11 +223,13 @@ int main(void)
     check("status before keys", get(p.fd, LINETLS_TX_STATUS, &byte, 8),
           -ENOTCONN);
     check_mode(p.fd);
+    check_handover(p.fd);
     check_require(&p);
     check("mode after keys", try_mode(p.fd, LINETLS_TX_MODE_PREFER), EBUSY);
     check("a bad mode after keys", try_mode(p.fd, 3), EINVAL);
     check("mode after keys, read", get_mode(p.fd), LINETLS_TX_MODE_PREFER);
     check_status(p.fd);
+    check_waiting();
     printf("checks %d failed %d\n", checks, failed);
     return failed != 0;
 }

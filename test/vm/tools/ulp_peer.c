@@ -16,6 +16,7 @@
  *       Send SIZE bytes of the pattern and print "sent N", then the
  *       connection's LINETLS_TX_STATUS, again when the peer has read all.
  *       -u  ULP (default linetls)         -m  LINETLS_TX_MODE, a number
+ *       -H  LINETLS_TX_HANDOVER
  *       -c  bytes per call                -b  SO_SNDBUF
  *       -f  sendfile() this file          -p  splice() from a pipe
  *       -n  non-blocking                  -a  an alert after each N calls
@@ -52,7 +53,7 @@
 
 struct sender {
     const char *ulp, *file, *until, *end;
-    int mode, sndbuf, jobs, rate;
+    int mode, handover, sndbuf, jobs, rate;
     size_t chunk;
     unsigned long alerts;
     bool nonblock, more, more_last, splice, fill;
@@ -310,6 +311,7 @@ static void send_connection(struct sender *s, char **argv)
         set_ulp(fd, s->ulp);
         if (s->mode >= 0)
             set_mode(fd, s->mode);
+        set_handover(fd, s->handover);
         make_keys(&keys, argv[2], argv[3], 0);
         set_keys(fd, TLS_TX, &keys);
     }
@@ -327,10 +329,11 @@ static int do_send(int argc, char **argv)
     };
     int opt;
 
-    while ((opt = getopt(argc, argv, "u:m:c:b:f:w:e:a:j:R:pnMLF")) != -1) {
+    while ((opt = getopt(argc, argv, "u:m:H:c:b:f:w:e:a:j:R:pnMLF")) != -1) {
         switch (opt) {
         case 'u': s.ulp = optarg; break;
         case 'm': s.mode = atoi(optarg); break;
+        case 'H': s.handover = atoi(optarg); break;
         case 'c': s.chunk = strtoul(optarg, NULL, 0); break;
         case 'b': s.sndbuf = atoi(optarg); break;
         case 'f': s.file = optarg; break;

@@ -482,7 +482,7 @@ static const struct refusal refusals[] = {
 
     {"set option 0", set_option, 0, ENOPROTOOPT, NULL},
     {"set option 63", set_option, 63, ENOPROTOOPT, NULL},
-    {"set option 67", set_option, 67, ENOPROTOOPT, NULL},
+    {"set option 68", set_option, 68, ENOPROTOOPT, NULL},
     {"set option -1", set_option, -1, ENOPROTOOPT, NULL},
     {"set option 63, with keys", set_option_with_keys, 63, ENOPROTOOPT, NULL},
     {"set status", set_option, LINETLS_TX_STATUS, ENOPROTOOPT, NULL},

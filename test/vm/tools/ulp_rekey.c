@@ -7,10 +7,11 @@
  *   ulp_rekey recv PORT VERSION CIPHER
  *       Accept one connection, read it to its end and print
  *       "bytes N records N rekeys N". Fails on a bad tag or a wrong byte.
- *   ulp_rekey send [-m MODE] [-c CHUNK] [-k N] [-o N] [-n] HOST PORT VERSION
- *           CIPHER SIZE
+ *   ulp_rekey send [-m MODE] [-H BYTES] [-c CHUNK] [-k N] [-o N] [-n] HOST
+ *           PORT VERSION CIPHER SIZE
  *       Send SIZE bytes of the pattern, and print the status before the end.
  *       -m  LINETLS_TX_MODE, a number    -c  bytes per send() (default 65536)
+ *       -H  LINETLS_TX_HANDOVER
  *       -k  a KeyUpdate and new keys after every N sends
  *       -o  one-byte sends among them: every Nth send is of one byte
  *       -n  non-blocking, with a send buffer that is always full: keys change
@@ -73,13 +74,15 @@ static int do_send(int argc, char **argv)
     static unsigned char buf[1 << 20];
     unsigned long long size, pos = 0, sends = 0, every = 0, one_byte = 0;
     size_t chunk = 65536;
-    int fd, opt, mode = LINETLS_TX_MODE_PREFER, gen = 0, nonblock = 0;
+    int fd, opt, gen = 0, nonblock = 0;
+    int mode = LINETLS_TX_MODE_PREFER, handover = 0;
     struct keys k;
     char byte;
 
-    while ((opt = getopt(argc, argv, "m:c:k:o:n")) != -1) {
+    while ((opt = getopt(argc, argv, "m:H:c:k:o:n")) != -1) {
         switch (opt) {
         case 'm': mode = atoi(optarg); break;
+        case 'H': handover = atoi(optarg); break;
         case 'c': chunk = strtoul(optarg, NULL, 0); break;
         case 'k': every = strtoull(optarg, NULL, 0); break;
         case 'o': one_byte = strtoull(optarg, NULL, 0); break;
@@ -94,6 +97,7 @@ static int do_send(int argc, char **argv)
     fd = dial(argv[0], argv[1], nonblock ? 8192 : 0);
     set_ulp(fd, LINETLS_ULP_NAME);
     set_mode(fd, mode);
+    set_handover(fd, handover);
     make_keys(&k, argv[2], argv[3], 0);
     set_keys(fd, TLS_TX, &k);
     if (nonblock && fcntl(fd, F_SETFL, O_NONBLOCK))
