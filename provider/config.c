@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ struct key {
     const char *example;
     const char *doc;
     int (*check)(const char *word); /* of a list, which has no words */
+    int (*number)(const char *value); /* of what is no word; -1: bad */
 };
 
 static int any_word(const char *word)
@@ -47,40 +49,60 @@ static int is_cipher(const char *word)
     return lt_cipher_named(word) != NULL;
 }
 
+/* From 1 on: 0 would be the word. */
+static int bytes(const char *value)
+{
+    char *end;
+    long n;
+
+    errno = 0;
+    n = strtol(value, &end, 10);
+    return isdigit((unsigned char)value[0]) && *end == '\0' && errno == 0
+            && n > 0 && n <= INT_MAX
+        ? (int)n
+        : -1;
+}
+
 static const struct key keys[] = {
     { "offload", { "prefer", "require", "software", "off" },
         offsetof(struct lt_config, offload), LT_OFFLOAD_PREFER,
         "offload = software",
         "who encrypts: a device where one takes it, only a device (else the "
         "connection fails), only the kernel's software, or only libssl",
-        NULL },
+        NULL, NULL },
     { "ulp", { "auto", "linetls", "tls" },
         offsetof(struct lt_config, ulp), LT_ULP_AUTO,
         "ulp = tls",
         "kernel module that gets the keys; auto: linetls, or tls where "
         "linetls is not there and tls can do as well",
-        NULL },
+        NULL, NULL },
+    { "handover", { "handshake" },
+        offsetof(struct lt_config, handover), 0,
+        "handover = 65536",
+        "when a device is asked to take a connection: after the handshake, or "
+        "after so many bytes, which the kernel's software encrypts",
+        NULL, bytes },
     { "debug", { "0", "1", "2" },
         offsetof(struct lt_config, debug), 0,
         "debug = 1",
         "messages on stderr: none, one per connection, each step",
-        NULL },
+        NULL, NULL },
     { "include", { NULL },
         offsetof(struct lt_config, include), 0,
         "include = nginx haproxy",
         "the only programs that are helped, by name; empty: all",
-        any_word },
+        any_word, NULL },
     { "exclude", { NULL },
         offsetof(struct lt_config, exclude), 0,
         "exclude = postgres",
         "programs that are left alone, even if included",
-        any_word },
+        any_word, NULL },
     { "userspace-ciphers", { NULL },
         offsetof(struct lt_config, userspace_ciphers), 0,
         "userspace-ciphers = CHACHA20-POLY1305 AES-128-CCM",
         "ciphers that libssl goes on encrypting with, of AES-128-GCM, "
         "AES-256-GCM, AES-128-CCM, CHACHA20-POLY1305",
-        is_cipher },
+        is_cipher, NULL },
 };
 
 #define NUM_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -123,6 +145,8 @@ static int fail_bad_value(const struct key *key, const char *value)
 
     for (i = 0; key->words[i] != NULL; i++)
         join(words, sizeof(words), key->words[i]);
+    if (key->number != NULL)
+        join(words, sizeof(words), "a number");
     FAIL("not loaded: bad value \"%s = %s\" (%s%s%s; example: %s)", key->name,
         value, words, words[0] != '\0' ? ": " : "", key->doc, key->example);
     return 0;
@@ -191,6 +215,8 @@ static int parse(struct lt_config *cfg, const struct key *key,
             return 1;
         }
     }
+    if (key->number != NULL && (*field = key->number(value)) >= 0)
+        return 1;
     return fail_bad_value(key, value);
 }
 
@@ -330,9 +356,17 @@ static int check_default_file(const char *provider)
     return ok;
 }
 
-/* Mainline's ULP chooses between device and software by itself. */
+/*
+ * Mainline's ULP chooses between device and software by itself. A handover
+ * later than at once begins in software.
+ */
 static int check_policy(const struct lt_config *cfg)
 {
+    if (cfg->handover != 0 && cfg->offload == LT_OFFLOAD_REQUIRE) {
+        FAIL("not loaded: \"handover = %d\" cannot keep "
+             "\"offload = require\"", cfg->handover);
+        return 0;
+    }
     if (cfg->ulp == LT_ULP_TLS
         && (cfg->offload == LT_OFFLOAD_REQUIRE
             || cfg->offload == LT_OFFLOAD_SOFTWARE)) {

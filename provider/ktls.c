@@ -110,6 +110,21 @@ static struct lt_ktls_result refused(const char *step, int error)
     return (struct lt_ktls_result) { LT_TX_USERSPACE, step, error };
 }
 
+static const char *set_policy(int fd)
+{
+    int bytes = lt_config.handover;
+
+    if (setsockopt(fd, SOL_TLS, LINETLS_TX_MODE, &modes[lt_config.offload],
+            sizeof(int))
+        != 0)
+        return "LINETLS_TX_MODE";
+    if (bytes != 0
+        && setsockopt(fd, SOL_TLS, LINETLS_TX_HANDOVER, &bytes, sizeof(bytes))
+            != 0)
+        return "LINETLS_TX_HANDOVER";
+    return NULL;
+}
+
 /* The counters of rekeying came with it. */
 static int tls_can_rekey(void)
 {
@@ -156,6 +171,7 @@ struct lt_ktls_result lt_ktls_start(int fd, const void *crypto_info)
 {
     const struct tls_crypto_info *info = crypto_info;
     const struct lt_cipher *cipher = lt_cipher_find(info->cipher_type);
+    const char *step;
     enum lt_ulp ulp;
     int error;
 
@@ -167,11 +183,8 @@ struct lt_ktls_result lt_ktls_start(int fd, const void *crypto_info)
     if (ulp == LT_TX_USERSPACE)
         return refused(error == ENOENT ? "no ULP in the kernel" : "TCP_ULP",
             error);
-    if (ulp == LT_TX_LINETLS
-        && setsockopt(fd, SOL_TLS, LINETLS_TX_MODE, &modes[lt_config.offload],
-               sizeof(int))
-            != 0)
-        return refused("LINETLS_TX_MODE", errno);
+    if (ulp == LT_TX_LINETLS && (step = set_policy(fd)) != NULL)
+        return refused(step, errno);
     if (!survives_key_update(ulp, info))
         return refused("tls cannot change keys, and TLS 1.3 may need it", 0);
     if (set_keys(fd, info) != 0)

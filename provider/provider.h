@@ -46,6 +46,7 @@ struct lt_config {
     int offload; /* enum lt_offload */
     int ulp;     /* enum lt_ulp_choice */
     int debug;   /* 0: off */
+    int handover; /* bytes before a device is asked, 0: none */
     /* Words with spaces or commas in between. */
     char include[LT_LIST_SIZE];
     char exclude[LT_LIST_SIZE];

@@ -30,10 +30,11 @@
 /* The kernel: which ULPs it has, and what it was told. */
 static struct {
     int has_linetls, has_tls;
-    int ulp_error, mode_error, tx_error; /* errno of the next call */
+    /* errno of the next call */
+    int ulp_error, mode_error, handover_error, tx_error;
     int ulps_asked, tx_calls;
     char attached[16];
-    int mode;
+    int mode, handover;
     socklen_t tx_len;
     unsigned char tx_info[64];
     int sendmsg_error;
@@ -83,6 +84,11 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value,
         assert_int_equal(len, sizeof(int));
         kernel.mode = *(const int *)value;
         return result(kernel.mode_error);
+    }
+    if (name == LINETLS_TX_HANDOVER) {
+        assert_int_equal(len, sizeof(int));
+        kernel.handover = *(const int *)value;
+        return result(kernel.handover_error);
     }
     assert_int_equal(name, TLS_TX);
     assert_true(len <= sizeof(kernel.tx_info));
@@ -162,7 +168,7 @@ static int set_up(void **state)
     memset(&kernel, 0, sizeof(kernel));
     memset(&lt_config, 0, sizeof(lt_config));
     kernel.has_linetls = kernel.has_tls = 1;
-    kernel.mode = kernel.record_type = -1;
+    kernel.mode = kernel.handover = kernel.record_type = -1;
     lt_error_init();
     ERR_clear_error();
     if (!lt_bio_init()
@@ -245,6 +251,7 @@ static void both_numbers_mean_sending(void **state)
         BIO_ctrl(bio, SET_KTLS, 2, keys_for(TLS_CIPHER_AES_GCM_128)), 1);
     assert_string_equal(kernel.attached, "linetls");
     assert_int_equal(kernel.mode, LINETLS_TX_MODE_PREFER);
+    assert_int_equal(kernel.handover, -1);
 }
 
 static void length_follows_the_cipher(void **state)
@@ -280,12 +287,13 @@ static void other_ciphers_are_refused(void **state)
 
 static void refusals_leave_userspace_tls(void **state)
 {
-    int *const errors[]
-        = { &kernel.ulp_error, &kernel.mode_error, &kernel.tx_error };
+    int *const errors[] = { &kernel.ulp_error, &kernel.mode_error,
+        &kernel.handover_error, &kernel.tx_error };
     size_t i;
 
     (void)state;
-    for (i = 0; i < 3; i++) {
+    lt_config.handover = 1000;
+    for (i = 0; i < 4; i++) {
         *errors[i] = EBUSY;
         assert_int_equal(hand_over(), 0);
         *errors[i] = 0;
@@ -304,15 +312,25 @@ static void software_is_told_to_linetls(void **state)
     assert_int_equal(kernel.mode, LINETLS_TX_MODE_SOFTWARE);
 }
 
+static void bytes_before_a_device_are_told_to_linetls(void **state)
+{
+    (void)state;
+    lt_config.handover = 65536;
+    assert_int_equal(hand_over(), 1);
+    assert_int_equal(kernel.handover, 65536);
+}
+
 static void ulp_tls_needs_no_mode(void **state)
 {
     (void)state;
     lt_config.ulp = LT_ULP_TLS;
+    lt_config.handover = 1000;
     kernel.mode_error = ENOPROTOOPT;
     assert_int_equal(hand_over(), 1);
     assert_string_equal(kernel.attached, "tls");
     assert_int_equal(kernel.ulps_asked, 1);
     assert_int_equal(kernel.mode, -1);
+    assert_int_equal(kernel.handover, -1);
 }
 
 static void require_fails_the_connection(void **state)
@@ -528,6 +546,7 @@ int main(void)
         TEST(other_ciphers_are_refused),
         TEST(refusals_leave_userspace_tls),
         TEST(software_is_told_to_linetls),
+        TEST(bytes_before_a_device_are_told_to_linetls),
         TEST(ulp_tls_needs_no_mode),
         TEST(require_fails_the_connection),
         TEST(record_goes_with_its_type),

@@ -87,6 +87,7 @@ static void defaults(void **state)
     assert_int_equal(cfg.offload, LT_OFFLOAD_PREFER);
     assert_int_equal(cfg.ulp, LT_ULP_AUTO);
     assert_int_equal(cfg.debug, 0);
+    assert_int_equal(cfg.handover, 0);
 }
 
 static void every_word(void **state)
@@ -116,6 +117,34 @@ static void every_word(void **state)
     }
 }
 
+static void bytes_before_the_handover(void **state)
+{
+    static const struct {
+        const char *value;
+        int bytes;
+    } good[] = { { "handshake", 0 }, { "1", 1 }, { "65536", 65536 },
+        { "2147483647", 2147483647 } };
+    static const char *const required[]
+        = { "offload", "require", "handover", "1000", NULL };
+    static const char *const at_once[]
+        = { "offload", "require", "handover", "handshake", NULL };
+    struct lt_config cfg;
+    size_t i;
+
+    (void)state;
+    write_file("activate = 1\n");
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        const char *const values[] = { "handover", good[i].value, NULL };
+
+        assert_true(read_values(&cfg, values));
+        assert_int_equal(cfg.handover, good[i].bytes);
+    }
+    assert_true(read_values(&cfg, at_once));
+    assert_false(read_values(&cfg, required));
+    assert_error_names("\"handover = 1000\"");
+    assert_error_names("\"offload = require\"");
+}
+
 static void bad_value_is_named(void **state)
 {
     static const char *const bad[][3] = {
@@ -125,6 +154,15 @@ static void bad_value_is_named(void **state)
         { "ulp", "ktls", NULL },
         { "debug", "3", NULL },
         { "debug", "1x", NULL },
+        { "handover", "", NULL },
+        { "handover", "0", NULL },
+        { "handover", "-1", NULL },
+        { "handover", "+1", NULL },
+        { "handover", " 1", NULL },
+        { "handover", "64k", NULL },
+        { "handover", "2147483648", NULL },
+        { "handover", "99999999999999999999", NULL },
+        { "handover", "now", NULL },
     };
     struct lt_config cfg;
     char text[64];
@@ -160,7 +198,7 @@ static void unknown_key_is_named(void **state)
     (void)state;
     assert_false(read_section("activate = 1\noffliad = prefer\n"));
     assert_error_names("\"offliad = prefer\"");
-    assert_error_names("offload, ulp, debug");
+    assert_error_names("offload, ulp, handover, debug");
     assert_false(read_section("Debug = 1\n"));
     assert_error_names("\"Debug = 1\"");
 }
@@ -280,7 +318,7 @@ static void keys_are_documented(void **state)
             fail_msg("no row \"%s\"", text);
         assert_int_not_equal(strlen(key.doc), 0);
     }
-    assert_int_equal(i, 6);
+    assert_int_equal(i, 7);
 }
 
 static void no_file(void **state)
@@ -315,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
         cmocka_unit_test(every_word),
+        cmocka_unit_test(bytes_before_the_handover),
         cmocka_unit_test(bad_value_is_named),
         cmocka_unit_test(policy_that_tls_cannot_keep),
         cmocka_unit_test(unknown_key_is_named),
