@@ -63,7 +63,7 @@ struct reader {
 enum update { UPDATE_NONE, UPDATE_BEGUN, UPDATE_DUE };
 
 struct filter {
-    SSL *ssl;        /* not counted; NULL in a duplicate */
+    SSL *ssl;        /* not counted; NULL once it is gone */
     enum state state;
     enum lt_ulp ulp; /* who has keys of this connection; and of what kind */
     struct tls_crypto_info info;
@@ -474,14 +474,19 @@ static int filter_create(BIO *bio)
     return 1;
 }
 
+/* The application may keep the BIO below: it must not point back to us. */
 static int filter_destroy(BIO *bio)
 {
     struct filter *f = BIO_get_data(bio);
 
-    if (f != NULL)
+    if (f != NULL) {
+        if (f->ssl != NULL)
+            (void)lt_hook_tell_end(f->ssl, NULL);
         drop_tail(&f->tail);
+    }
     OPENSSL_free(f);
     BIO_set_data(bio, NULL);
+    BIO_pop(bio);
     return 1;
 }
 
@@ -552,10 +557,29 @@ void lt_bio_new_secret(BIO *bio, const char *line)
     OPENSSL_cleanse(&keys, sizeof(keys));
 }
 
-void lt_bio_restart(BIO *bio)
+void lt_bio_forget(BIO *bio, const SSL *ssl)
 {
     struct filter *f = BIO_get_data(bio);
 
+    if (f->ssl == ssl)
+        f->ssl = NULL;
+}
+
+/* A BIO can be handed from one SSL to another. */
+static void belong_to(BIO *bio, struct filter *f, SSL *ssl)
+{
+    if (f->ssl == ssl)
+        return;
+    if (f->ssl != NULL)
+        (void)lt_hook_tell_end(f->ssl, NULL);
+    f->ssl = lt_hook_tell_end(ssl, bio) ? ssl : NULL;
+}
+
+void lt_bio_restart(BIO *bio, SSL *ssl)
+{
+    struct filter *f = BIO_get_data(bio);
+
+    belong_to(bio, f, ssl);
     if (f->state == KERNEL)
         fail(f, LT_R_REUSED);
     f->ulp = LT_TX_USERSPACE;

@@ -33,6 +33,7 @@ struct ctx_hook {
 
 static pthread_mutex_t enable_lock = PTHREAD_MUTEX_INITIALIZER;
 static int ex_index = -1;        /* kept until the process ends */
+static int ssl_index = -1;       /* likewise; of the filter, in an SSL */
 static int configured;
 static atomic_int users;         /* loaded instances of the provider */
 static struct ctx_hook orphan_hook; /* for SSL_CTXs that we did not see */
@@ -72,7 +73,7 @@ static int insert_filter(SSL *ssl, const struct lt_socket *socket)
 
     if (filter == NULL)
         return 0;
-    if (!BIO_up_ref(bio)) {
+    if (!lt_hook_tell_end(ssl, filter) || !BIO_up_ref(bio)) {
         BIO_free(filter);
         return 0;
     }
@@ -97,7 +98,7 @@ static int start_handshake(SSL *ssl)
         || (lt_ssl.SSL_version(ssl) >> 8) != SSL3_VERSION_MAJOR)
         return 1;
     if (lt_bio_is_filter(bio)) {
-        lt_bio_restart(bio);
+        lt_bio_restart(bio, ssl);
         return 1;
     }
     refusal = refuse_chain(ssl, &socket);
@@ -238,6 +239,36 @@ static void free_ctx(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index,
     OPENSSL_free(ptr);
 }
 
+int lt_hook_tell_end(SSL *ssl, BIO *filter)
+{
+    return lt_ssl.SSL_set_ex_data(ssl, ssl_index, filter);
+}
+
+/* A duplicate has BIOs of its own, or none. */
+static int dup_ssl(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **ptr,
+    int index, long argl, void *argp)
+{
+    (void)to;
+    (void)from;
+    (void)index;
+    (void)argl;
+    (void)argp;
+    *ptr = NULL;
+    return 1;
+}
+
+/* From OpenSSL 3.2 on its BIOs are gone already: ptr is one that lives on. */
+static void free_ssl(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index,
+    long argl, void *argp)
+{
+    (void)ad;
+    (void)index;
+    (void)argl;
+    (void)argp;
+    if (ptr != NULL)
+        lt_bio_forget(ptr, parent);
+}
+
 /* Called with enable_lock held. */
 static int prepare(void)
 {
@@ -250,8 +281,12 @@ static int prepare(void)
         return 0;
     socket_name = BIO_method_name(probe);
     BIO_free(probe);
-    ex_index = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL,
-        new_ctx, NULL, free_ctx);
+    if (ssl_index < 0)
+        ssl_index = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL, 0, NULL, NULL,
+            dup_ssl, free_ssl);
+    if (ssl_index >= 0)
+        ex_index = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL,
+            new_ctx, NULL, free_ctx);
     return ex_index >= 0;
 }
 

@@ -129,6 +129,7 @@ int lt_error_lib(void);
     X(SSL_is_server)                                                           \
     X(SSL_set0_rbio)                                                           \
     X(SSL_set0_wbio)                                                           \
+    X(SSL_set_ex_data)                                                         \
     X(SSL_set_options)                                                         \
     X(SSL_version)
 
@@ -155,6 +156,12 @@ void lt_hook_disable(void);
  * Returns 0 if that can't be had.
  */
 int lt_hook_secrets(SSL *ssl);
+
+/*
+ * filter is told by lt_bio_forget() when ssl is freed; NULL: nobody is any
+ * more. Returns 0 without memory.
+ */
+int lt_hook_tell_end(SSL *ssl, BIO *filter);
 
 /* fdhint.c */
 
@@ -187,13 +194,16 @@ int lt_bio_is_filter(const BIO *bio);
 
 /*
  * A filter for both directions of ssl, not yet in a chain. The filter keeps
- * ssl without a reference: ssl owns the filter. socket is NULL above a BIO of
+ * ssl without a reference until lt_bio_forget(). socket is NULL above a BIO of
  * libcrypto's, which says by itself which socket it has.
  */
 BIO *lt_bio_new(SSL *ssl, const struct lt_socket *socket);
 
-/* The filter's SSL starts over on the same socket. */
-void lt_bio_restart(BIO *filter);
+/* ssl, the filter's or one that it has come to, starts over on its socket. */
+void lt_bio_restart(BIO *filter, SSL *ssl);
+
+/* The filter's SSL is being freed; the filter may live on. */
+void lt_bio_forget(BIO *filter, const SSL *ssl);
 
 /* Keys have not been offered in this handshake. */
 int lt_bio_wants_keys(const BIO *filter);

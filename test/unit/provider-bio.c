@@ -430,11 +430,11 @@ static void refused_new_keys_end_the_connection(void **state)
 static void second_handshake_is_refused(void **state)
 {
     (void)state;
-    lt_bio_restart(bio);
+    lt_bio_restart(bio, NULL);
     assert_int_equal(BIO_write(bio, "x", 1), 1);
     assert_received("x");
     assert_int_equal(hand_over(), 1);
-    lt_bio_restart(bio);
+    lt_bio_restart(bio, NULL);
     assert_int_equal(BIO_get_ktls_send(bio), 0);
     assert_int_equal(BIO_write(bio, "x", 1), -1);
     assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()), LT_R_REUSED);
