@@ -10,64 +10,23 @@
 # kernels: 6.1
 . "${LINETLS_SRC:?}/test/vm/lib-ulp.sh"
 . "$LINETLS_SRC/test/vm/lib-provider.sh"
+. "$LINETLS_SRC/test/vm/lib-haproxy.sh"
 
-need haproxy nginx curl tcpdump openssl
+need haproxy nginx curl gnutls-cli tcpdump openssl nc
 PORT=4434
-ulp_begin
-make_site
-cat "$work/cert.pem" "$work/key.pem" >"$work/haproxy.pem"
-cp "$LINETLS_SRC/examples/haproxy.cfg" "$work"
-cat >"$work/backend.conf" <<END
-error_log error.log;
-pid backend.pid;
-events {}
-http {
-    access_log off;
-    server { listen 127.0.0.1:8080; root html; }
-}
-END
-chmod a+r "$work"/*
-background backend srv nginx -p "$work" -c backend.conf -g 'daemon off;'
-
-# start_haproxy [VARIABLE=VALUE]...
-start_haproxy() {
-    background haproxy srv "${with_provider[@]}" "$@" \
-        haproxy -db -C "$work" -f haproxy.cfg
-    wait_for listening $NGINX_PORT
-}
-
-# offloads CONNECTIONS CMD...: CMD makes that many, all on the device.
-offloads() {
-    local connections=$1 before
-    shift
-    before=$(ulp_stat LinetlsTxDevice)
-    "$@"
-    is_eq $(($(ulp_stat LinetlsTxDevice) - before)) "$connections" \
-        "on the device: $*"
-}
-
-url=https://$SRV4:$NGINX_PORT
+haproxy_begin
 capture_start wire
-start_haproxy "LD_PRELOAD=$LINETLS_PROVIDER_DIR/liblinetls-fd.so"
-wait_for listening 8080
-for cipher in ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384; do
-    offloads 1 download_all 1.2 $cipher $url
-done
-for cipher in TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384; do
-    offloads 1 download_all 1.3 $cipher $url
-done
-# A client that is slower than HAProxy: its writes have to wait.
-offloads 1 curl_tls 1.3 TLS_AES_128_GCM_SHA256 --http1.1 --limit-rate 4M \
-    -o "$work/got" $url/$BIG
-cmp "$work/got" "$work/html/$BIG"
-is_eq "$(debug_lines haproxy 'offloaded by linetls.* path 1')" 5 \
+start_haproxy "LD_PRELOAD=$LINETLS_PROVIDER_DIR/liblinetls-fd.so" haproxy
+haproxy_downloads 1
+haproxy_waits
+is_eq "$(debug_lines haproxy 'offloaded by linetls.* path 1')" 7 \
     "connections on the device"
+haproxy_pauses
 stop haproxy
 say "$SECONDS s: HAProxy with the library: equal, on the device"
 
-start_haproxy
-offloads 0 download_all 1.2 ECDHE-ECDSA-AES128-GCM-SHA256 $url
-offloads 0 download_all 1.3 TLS_AES_128_GCM_SHA256 $url
+start_haproxy haproxy
+haproxy_downloads 0
 is_eq "$(debug_lines haproxy 'offloaded')" 0 "offloaded without the library"
 stop haproxy
 say "$SECONDS s: HAProxy without the library: equal, untouched"
