@@ -281,6 +281,74 @@ static void separate_bios_are_left_alone(void **state)
     assert_false(has_filter(c.server));
 }
 
+/* What one end wrote goes to the other, by hand. */
+static int carry_over(BIO *from, BIO *to)
+{
+    char buf[4096];
+    int n, total = 0;
+
+    while ((n = BIO_read(from, buf, sizeof(buf))) > 0) {
+        assert_int_equal(BIO_write(to, buf, n), n);
+        total += n;
+    }
+    return total;
+}
+
+/* out and in are the application's sides of what SSLs write to and read from. */
+static void talk_by_hand(BIO *server_out, BIO *server_in, BIO *client_out,
+    BIO *client_in)
+{
+    char buf[8] = "";
+    int i;
+
+    SSL_set_accept_state(c.server);
+    SSL_set_connect_state(c.client);
+    for (i = 0; i < 20; i++) {
+        SSL_do_handshake(c.client);
+        carry_over(client_out, server_in);
+        SSL_do_handshake(c.server);
+        carry_over(server_out, client_in);
+    }
+    assert_true(SSL_is_init_finished(c.server));
+    assert_true(SSL_is_init_finished(c.client));
+    assert_int_equal(SSL_write(c.server, "ping", 4), 4);
+    assert_true(carry_over(server_out, client_in) > 4);
+    assert_int_equal(SSL_read(c.client, buf, sizeof(buf)), 4);
+    assert_string_equal(buf, "ping");
+    assert_false(lt_bio_is_filter(SSL_get_wbio(c.server)));
+    assert_false(lt_bio_is_filter(SSL_get_rbio(c.server)));
+    assert_false(SSL_get_options(c.server) & SSL_OP_ENABLE_KTLS);
+    assert_false(SSL_get_options(c.client) & SSL_OP_ENABLE_KTLS);
+    assert_int_equal(ulps_asked, 0);
+}
+
+static void memory_bios_are_left_alone(void **state)
+{
+    BIO *bios[4];
+    int i;
+
+    (void)state;
+    for (i = 0; i < 4; i++)
+        bios[i] = BIO_new(BIO_s_mem());
+    SSL_set_bio(c.server, bios[0], bios[1]);
+    SSL_set_bio(c.client, bios[2], bios[3]);
+    talk_by_hand(bios[1], bios[0], bios[3], bios[2]);
+}
+
+static void bio_pairs_are_left_alone(void **state)
+{
+    BIO *server, *client, *server_far, *client_far;
+
+    (void)state;
+    assert_int_equal(BIO_new_bio_pair(&server, 0, &server_far, 0), 1);
+    assert_int_equal(BIO_new_bio_pair(&client, 0, &client_far, 0), 1);
+    SSL_set_bio(c.server, server, server);
+    SSL_set_bio(c.client, client, client);
+    talk_by_hand(server_far, server_far, client_far, client_far);
+    BIO_free(server_far);
+    BIO_free(client_far);
+}
+
 static void unix_socket_is_left_alone(void **state)
 {
     (void)state;
@@ -473,6 +541,8 @@ int main(void)
         TEST(foreign_chain_is_left_alone),
         TEST(borrowed_methods_are_left_alone),
         TEST(separate_bios_are_left_alone),
+        TEST(memory_bios_are_left_alone),
+        TEST(bio_pairs_are_left_alone),
         TEST(unix_socket_is_left_alone),
         TEST(own_wish_for_ktls_is_kept),
         TEST(sni_keeps_the_offload),

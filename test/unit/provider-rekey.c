@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -299,6 +300,143 @@ static void alert_where_keys_cannot_change(void **state)
     assert_int_equal(SSL_write(c.server, "x", 1), -1);
 }
 
+#define STACK 65536
+
+/* Where the callees of the last call have been. */
+__attribute__((noinline, no_sanitize("address"))) static size_t count_on_stack(
+    const unsigned char *what, size_t len)
+{
+    const unsigned char *end = __builtin_frame_address(0), *p;
+    size_t found = 0;
+
+    for (p = end - STACK; p + len < end; p++) {
+        size_t i;
+
+        for (i = 0; i < len && p[i] == what[i]; i++)
+            ;
+        found += i == len;
+    }
+    return found;
+}
+
+/* Everything that was allocated meanwhile, whether freed or not. */
+static struct {
+    unsigned char *at[4096];
+    size_t len[4096], n;
+    int on;
+} heap;
+
+static void *note(size_t len, const char *file, int line)
+{
+    unsigned char *p = malloc(len);
+
+    (void)file;
+    (void)line;
+    if (heap.on && heap.n < 4096) {
+        heap.at[heap.n] = p;
+        heap.len[heap.n++] = len;
+    }
+    return p;
+}
+
+static void *renew(void *old, size_t len, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return realloc(old, len);
+}
+
+/* What is looked at later stays. */
+static void keep(void *p, const char *file, int line)
+{
+    size_t i;
+
+    (void)file;
+    (void)line;
+    for (i = 0; i < heap.n; i++) {
+        if (heap.at[i] == p)
+            return;
+    }
+    free(p);
+}
+
+static size_t count_in_heap(const unsigned char *what, size_t len)
+{
+    size_t i, j, found = 0;
+
+    for (i = 0; i < heap.n; i++) {
+        for (j = 0; j + len <= heap.len[i]; j++)
+            found += memcmp(heap.at[i] + j, what, len) == 0;
+    }
+    return found;
+}
+
+static void forget_heap(void)
+{
+    size_t i, n = heap.n;
+
+    heap.n = 0;
+    for (i = 0; i < n; i++)
+        free(heap.at[i]);
+}
+
+static unsigned char secret_key[16];
+
+__attribute__((noinline)) static void derive_and_wipe(BIO *bio)
+{
+    lt_bio_new_secret(bio,
+        "SERVER_TRAFFIC_SECRET_N 00 "
+        "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643");
+}
+
+__attribute__((noinline)) static void derive_and_leave(void)
+{
+    union lt_keys keys = { .info = { TLS_1_3_VERSION,
+        TLS_CIPHER_AES_GCM_128 } };
+
+    assert_true(lt_rekey_derive(&keys, 1,
+        "SERVER_TRAFFIC_SECRET_N 00 "
+        "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643"));
+    memcpy(secret_key, keys.bytes + lt_cipher_find(TLS_CIPHER_AES_GCM_128)->key,
+        sizeof(secret_key));
+}
+
+/*
+ * The key and the secret that it comes from: the kernel has got the key, and we
+ * have neither any more, on the stack or in memory that libcrypto gave us.
+ */
+static void nothing_is_kept_of_keys(void **state)
+{
+    unsigned char key[16], secret[32];
+    size_t len;
+    BIO *bio;
+
+    (void)state;
+    assert_int_equal(OPENSSL_hexstr2buf_ex(secret, sizeof(secret), &len,
+        "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643",
+        '\0'), 1);
+    /* The search finds what is not wiped. */
+    derive_and_leave();
+    memcpy(key, secret_key, sizeof(key));
+    assert_true(count_on_stack(key, sizeof(key)) > 0);
+
+    handshake();
+    bio = SSL_get_wbio(c.server);
+    BIO_ctrl(bio, 74, 22, NULL);
+    assert_int_equal(BIO_write(bio, "\x18\0\0\1\0", 5), 5);
+    heap.on = 1;
+    derive_and_wipe(bio);
+    len = count_on_stack(key, sizeof(key)) + count_on_stack(secret, 32);
+    heap.on = 0;
+    assert_int_equal(kernel.tx_calls, 2);
+    assert_memory_equal(kernel.keys.key, key, sizeof(key));
+    assert_int_equal(len, 0);
+    assert_true(heap.n > 0);
+    assert_int_equal(count_in_heap(key, sizeof(key)), 0);
+    assert_int_equal(count_in_heap(secret, sizeof(secret)), 0);
+    forget_heap();
+}
+
 /* RFC 8448 section 3 */
 static void known_answer(void **state)
 {
@@ -348,9 +486,12 @@ int main(void)
         TEST(refused_keys_end_the_connection),
         TEST(lost_keys_end_the_connection),
         TEST(alert_where_keys_cannot_change),
+        TEST(nothing_is_kept_of_keys),
         cmocka_unit_test(known_answer),
         cmocka_unit_test(other_lines_are_ignored),
     };
 
+    if (!CRYPTO_set_mem_functions(note, renew, keep))
+        return 1;
     return cmocka_run_group_tests_name("provider-rekey", tests, NULL, NULL);
 }

@@ -15,11 +15,11 @@
 . "$LINETLS_SRC/test/vm/lib-haproxy.sh"
 
 need nginx curl gnutls-cli tcpdump openssl nc
-[ $# -gt 0 ] || set -- "$LINETLS_SRC"/patches/haproxy/*/series
+cd "$LINETLS_SRC/patches/haproxy"
+versions=${LINETLS_HAPROXY_VERSION:-[0-9]*}
 haproxy_begin
 capture_start wire
-for series; do
-    version=$(basename "$(dirname "$series")")
+for version in $versions; do
     program=$LINETLS_SRC/build/patches/haproxy-$version/haproxy
     [ -x "$program" ] || skip "patches/haproxy/build has not built $version"
     start_haproxy "$program"

@@ -68,7 +68,7 @@ before=$(ulp_stat LinetlsHandovers)
 carry 1.3 gcm128 1000000 16 -k 1 -H 300000
 is_eq "$(path_of)" 1 "path after new keys and a late device"
 is_gt "$(log_field out 'software [0-9]+/([0-9]+)')" 300000 "in software first"
-carry 1.3 chacha 300000 8 -k 1 -c 40000 -H 300001
+carry 1.3 chacha 300000 8 -k 1 -c 40000 -H 310000
 is_eq "$(path_of)" 0 "path of new keys and no device"
 is_eq "$(ulp_stat LinetlsHandovers)" $((before + 1)) "handed over later"
 
