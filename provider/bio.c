@@ -584,4 +584,5 @@ void lt_bio_restart(BIO *bio, SSL *ssl)
         fail(f, LT_R_REUSED);
     f->ulp = LT_TX_USERSPACE;
     f->settled = 0;
+    memset(&f->reader, 0, sizeof(f->reader));
 }
