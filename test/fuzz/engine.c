@@ -5,18 +5,15 @@
  * resync must continue as the first transmission would have.
  *
  * Input: 1 byte of flags, then steps of 2 bytes (segment length) followed by
- * that many bytes. With libFuzzer: build with -DLINETLS_LIBFUZZER
- * -fsanitize=fuzzer. Without: a bounded random walk; LINETLS_SEED repeats it.
+ * that many bytes.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "engine.h"
+#include "walk.h"
 
 #define MAX_STREAM 65536
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 static const u16 ciphers[] = {ENGINE_AES_GCM_128, ENGINE_AES_GCM_256,
                               ENGINE_CHACHAPOLY};
@@ -119,21 +116,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     return 0;
 }
 
-#ifndef LINETLS_LIBFUZZER
-
-static u64 state;
-
-static u32 rnd(void)
-{
-    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    return state >> 33;
-}
-
 /*
  * Random bytes are no records: write good headers, now and then a bad one, and
  * cut the result up.
  */
-static size_t make_input(u8 *buf, size_t max)
+size_t walk_input(u8 *buf, size_t max)
 {
     static u8 stream[MAX_STREAM];
     u8 flags = rnd() % KEYS;
@@ -175,27 +162,11 @@ static size_t make_input(u8 *buf, size_t max)
     return used;
 }
 
-int main(int argc, char **argv)
+void walk_end(void)
 {
-    const char *seed = getenv("LINETLS_SEED");
-    static u8 buf[2 * MAX_STREAM];
-    u32 rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 3000;
-
-    state = seed ? strtoull(seed, NULL, 0) : (u64)time(NULL);
-    printf("LINETLS_SEED=%llu\n", (unsigned long long)state);
-    fflush(stdout);
-    for (u32 i = 0; i < rounds; i++) {
-        size_t size = make_input(buf, sizeof(buf));
-
-        LLVMFuzzerTestOneInput(buf, size);
-    }
     for (int i = 0; i < KEYS; i++) {
         if (keys[i])
             engine_key_wipe(keys[i]);
         free(keys[i]);
     }
-    printf("%u inputs\n", rounds);
-    return 0;
 }
-
-#endif
