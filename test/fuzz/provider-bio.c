@@ -484,7 +484,7 @@ static void restart(void)
     ssl.finished = 0;
     if (kernel.keyed)
         ssl.hopeless = ssl.restarted = 1;
-    lt_bio_restart(bio);
+    lt_bio_restart(bio, NULL);
     begin_reading();
 }
 
