@@ -48,8 +48,9 @@ static struct sk_buff *drop(struct linetls_ctx *ctx, struct sk_buff *skb,
 
 /*
  * ip_do_fragment() copies a packet's payload into new ones, but not its mark.
- * A fragment with TCP inside is ours: nobody has wrapped it. TCP sends smaller
- * packets once it has learned of the smaller MTU.
+ * A marked packet has DF, unless somebody takes it away. A fragment with TCP
+ * inside is ours: nobody has wrapped it. Of a connection that is not on the
+ * device it is ciphertext.
  */
 static bool is_tcp_fragment(const struct sk_buff *skb)
 {
@@ -557,7 +558,7 @@ struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
 	struct edge_packet pkt;
 
 	if (!skb_is_decrypted(skb)) {
-		if (unlikely(is_tcp_fragment(skb)))
+		if (READ_ONCE(ctx->on_device) && unlikely(is_tcp_fragment(skb)))
 			return drop(ctx, skb, LINETLS_STAT_DROP_FRAGMENT);
 		return skb;
 	}
