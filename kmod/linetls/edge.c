@@ -48,24 +48,15 @@ static struct sk_buff *drop(struct linetls_ctx *ctx, struct sk_buff *skb,
 
 /*
  * ip_do_fragment() copies a packet's payload into new ones, but not its mark.
- * A marked packet has DF, unless somebody takes it away. A fragment with TCP
- * inside is ours: nobody has wrapped it. Of a connection that is not on the
- * device it is ciphertext.
+ * A marked packet has DF, unless somebody takes it away or wraps the packet. Of
+ * a connection that is not on the device a fragment is ciphertext.
  */
-static bool is_tcp_fragment(const struct sk_buff *skb)
+static bool is_fragment(const struct sk_buff *skb)
 {
-	struct frag_hdr buf;
-	const struct frag_hdr *fh;
-
 	if (skb->protocol == htons(ETH_P_IP))
-		return ip_is_fragment(ip_hdr(skb)) &&
-		       ip_hdr(skb)->protocol == IPPROTO_TCP;
-	if (skb->protocol != htons(ETH_P_IPV6) ||
-	    ipv6_hdr(skb)->nexthdr != NEXTHDR_FRAGMENT)
-		return false;
-	fh = skb_header_pointer(skb, skb_network_offset(skb) +
-				sizeof(struct ipv6hdr), sizeof(buf), &buf);
-	return !fh || fh->nexthdr == NEXTHDR_TCP;
+		return ip_is_fragment(ip_hdr(skb));
+	return skb->protocol == htons(ETH_P_IPV6) &&
+	       ipv6_hdr(skb)->nexthdr == NEXTHDR_FRAGMENT;
 }
 
 /*
@@ -558,7 +549,7 @@ struct sk_buff *linetls_validate_xmit(struct sock *sk, struct net_device *dev,
 	struct edge_packet pkt;
 
 	if (!skb_is_decrypted(skb)) {
-		if (READ_ONCE(ctx->on_device) && unlikely(is_tcp_fragment(skb)))
+		if (READ_ONCE(ctx->on_device) && unlikely(is_fragment(skb)))
 			return drop(ctx, skb, LINETLS_STAT_DROP_FRAGMENT);
 		return skb;
 	}
