@@ -2,9 +2,9 @@
 /*
  * The kernel's side of a connection, in the test's own process: the ULP
  * "linetls" takes keys, and what is written then leaves as TLS records, so that
- * a libssl at the other end can judge them. AES-GCM, TLS 1.2 and 1.3. For
- * programs linked with -Wl,--wrap=setsockopt,--wrap=sendmsg; write() is
- * replaced for libcrypto as well.
+ * a libssl at the other end can judge them. AES-GCM, TLS 1.2 and 1.3. The
+ * program's setsockopt(), sendmsg() and write() are those of this file, for
+ * libcrypto as well, and for modules if it is linked with --export-dynamic.
  */
 #ifndef FAKE_KERNEL_H
 #define FAKE_KERNEL_H

@@ -419,6 +419,7 @@ static void nothing_is_kept_of_keys(void **state)
     derive_and_leave();
     memcpy(key, secret_key, sizeof(key));
     assert_true(count_on_stack(key, sizeof(key)) > 0);
+    assert_int_equal(count_on_stack(secret, sizeof(secret)), 0);
 
     handshake();
     bio = SSL_get_wbio(c.server);
