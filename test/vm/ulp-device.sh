@@ -73,7 +73,7 @@ is_eq "$(ulp_stat LinetlsReoffloads)" 0 "reoffloads"
 contexts=$(nic_stat tx_tls_ctx)
 transfer 1.3 128 100000 -H 100001
 is_eq "$(status_of out path)" 0 "path of a short connection"
-is_eq "$(status_of out reason)" 11 "reason of a short connection"
+is_eq "$(status_of out reason)" 12 "reason of a short connection"
 transfer 1.3 128 50000 -H 10000 -m 1
 is_eq "$(status_of out reason)" 1 "reason in mode software"
 is_eq "$(nic_stat tx_tls_ctx)" "$contexts" "contexts for short connections"
