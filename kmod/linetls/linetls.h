@@ -188,6 +188,8 @@ struct linetls_count {
  * @push_off:	bytes taken of that fragment
  * @pushing:	a sender is inside TCP
  * @retry:	pushes where no ACK will; holds the socket
+ * @cork:	closes an open record that nobody goes on with; holds the socket
+ * @corked_at:	when the last call left one (jiffies)
  * @write_seq:	TCP's write_seq as we left it
  * @error:	errno of every call that would send, 0: none
  * @broken:	somebody else has written to the stream: nothing more is sent
@@ -235,6 +237,8 @@ struct linetls_ctx {
 	u32 push_off;
 	bool pushing;
 	struct timer_list retry;
+	struct delayed_work cork;
+	unsigned long corked_at;
 	u32 write_seq;
 	int error;
 	bool broken;
@@ -286,6 +290,7 @@ void linetls_splice_eof(struct socket *sock);
 void linetls_flush(struct sock *sk);
 void linetls_write_space(struct sock *sk);
 void linetls_retry(struct timer_list *timer);
+void linetls_uncork(struct work_struct *work);
 
 /* record.c */
 struct linetls_record *linetls_record_alloc(int num_frags, gfp_t gfp);

@@ -132,6 +132,8 @@ static void linetls_close(struct sock *sk, long timeout)
 		linetls_flush(sk);
 		linetls_drop_push(ctx);
 		sk_stop_timer(sk, &ctx->retry);
+		if (cancel_delayed_work(&ctx->cork))
+			__sock_put(sk);
 		linetls_guard_put(xchg(&ctx->guard, NULL));
 	}
 	write_lock_bh(&sk->sk_callback_lock);
@@ -695,6 +697,7 @@ static int linetls_init_sock(struct sock *sk)
 	mutex_init(&ctx->tls.tx_lock);
 	INIT_WORK(&ctx->work, ctx_work);
 	timer_setup(&ctx->retry, linetls_retry, 0);
+	INIT_DELAYED_WORK(&ctx->cork, linetls_uncork);
 	ctx->tls.sk = sk;
 	ctx->tls.tx_conf = TLS_BASE;
 	ctx->tls.rx_conf = TLS_BASE;

@@ -603,6 +603,52 @@ void linetls_flush(struct sock *sk)
 	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | shutdown);
 }
 
+/*
+ * The caller has more to say (MSG_MORE). TCP holds back what that was said of
+ * for a fifth of a second, and callers rely on it: some say so of whatever they
+ * expect. So nor does a record stay open for longer.
+ */
+#define CORK_LIMIT	(HZ / 5)
+
+static void uncork_in(struct sock *sk, struct linetls_ctx *ctx,
+		      unsigned long delay)
+{
+	if (delayed_work_pending(&ctx->cork))
+		return;
+	sock_hold(sk);
+	if (!queue_delayed_work(linetls_wq, &ctx->cork, delay))
+		__sock_put(sk);
+}
+
+/**
+ * linetls_uncork - has nobody gone on with the open record?
+ *
+ * Context: linetls_wq, with a reference to the socket.
+ */
+void linetls_uncork(struct work_struct *work)
+{
+	struct linetls_ctx *ctx = container_of(to_delayed_work(work),
+					       struct linetls_ctx, cork);
+	struct sock *sk = ctx->tls.sk;
+	long left;
+
+	lock_sock(sk);
+	/* A sender that sleeps comes back to it, and a close has seen to it. */
+	if (!is_open(ctx) || ctx->error || ctx->broken || is_ended(sk) ||
+	    sk->sk_write_pending)
+		goto out;
+	left = ctx->corked_at + CORK_LIMIT - jiffies;
+	if (left <= 0) {
+		flush_open(sk, ctx, MSG_NOSIGNAL | MSG_DONTWAIT);
+		left = CORK_LIMIT;
+	}
+	if (is_open(ctx))
+		uncork_in(sk, ctx, left);
+out:
+	release_sock(sk);
+	sock_put(sk);
+}
+
 /* TLS_SET_RECORD_TYPE, as in Documentation/networking/tls.rst. */
 static int process_cmsg(struct sock *sk, struct linetls_ctx *ctx,
 			struct msghdr *msg, u8 *type)
@@ -669,6 +715,10 @@ err:
 	if (rc == -EPIPE)
 		rc = sk_stream_error(sk, flags, rc);
 out:
+	if (is_open(ctx)) {
+		ctx->corked_at = jiffies;
+		uncork_in(sk, ctx, CORK_LIMIT);
+	}
 	/* One that polls for an edge may have been told to try again. */
 	if (wait && test_bit(SOCK_NOSPACE, &sk->sk_socket->flags))
 		sk->sk_write_space(sk);

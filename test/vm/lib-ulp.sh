@@ -148,7 +148,9 @@ transfer_all_ways() {
         transfer "$version" "$bits" 1000000 -p -c 40000
         transfer "$version" "$bits" 500000 -n -b 20000
         transfer "$version" "$bits" 300000 -M -c 1000
-        is_eq "$(status_of out records)" 19 "records of MSG_MORE"
+        # One more for each fifth of a second in which the guest stood still.
+        is_gt "$(status_of out records)" 18 "records of MSG_MORE"
+        is_le "$(status_of out records)" 25 "records of MSG_MORE"
         transfer "$version" "$bits" 20000 -c 1000 -a 4
         is_eq "$(alerts_of in)" 5 "alerts between data"
     done

@@ -226,6 +226,17 @@ static void cork(struct link *l)
     send_all(l, 1, MSG_MORE);
 }
 
+/* Nobody goes on with the record: it leaves as what TCP has corked does. */
+static void left(struct link *l)
+{
+    for (int i = 0; i < 3; i++) {
+        send_all(l, 100 + i * 17000, MSG_MORE);
+        check(far_has(l, l->pos, 10000), "left: %llu of %llu", l->far->bytes,
+              l->pos);
+    }
+    send_all(l, 100, MSG_MORE);
+}
+
 static void nodelay(struct link *l)
 {
     set_tcp(l, TCP_NODELAY, 1);
@@ -247,6 +258,7 @@ const struct send_case call_cases[] = {
     {.name = "faults", .run = faults},
     {.name = "refused", .run = refused},
     {.name = "cork", .run = cork},
+    {.name = "left", .run = left},
     {.name = "nodelay", .run = nodelay},
     {0},
 };
