@@ -9,6 +9,7 @@
  * SET_KTLS makes libssl send plaintext.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <linux/tls.h>
 
@@ -340,6 +341,31 @@ static struct lt_ktls_result hand_over(const struct filter *f, int fd,
     return lt_fdhint_proven(&f->socket) ? lt_ktls_start(fd, info) : unproven;
 }
 
+static void report_refusal(int fd, const struct lt_ktls_result *r)
+{
+    LT_DEBUG(1, "fd %d: userspace TLS: %s%s%s", fd, r->step,
+        r->error != 0 ? ": " : "", r->error != 0 ? strerror(r->error) : "");
+}
+
+/*
+ * What will be so for every connection is said once without being asked: it is
+ * the installation that is wrong.
+ */
+static void report_installation(const struct lt_ktls_result *r)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+
+    if ((r->error != ENOENT && r->error != EPERM && r->error != EACCES)
+        || atomic_flag_test_and_set(&said))
+        return;
+    if (r->error == ENOENT)
+        lt_print("no connection is offloaded: %s, try \"modprobe %s\"",
+            r->step, lt_config.ulp == LT_ULP_TLS ? "tls" : "linetls");
+    else
+        lt_print("no connection is offloaded: %s: %s", r->step,
+            strerror(r->error));
+}
+
 static long start_sending(BIO *bio, struct filter *f,
     const struct tls_crypto_info *info)
 {
@@ -349,9 +375,8 @@ static long start_sending(BIO *bio, struct filter *f,
     settle(f);
     lt_status_count(result.ulp);
     if (result.ulp == LT_TX_USERSPACE) {
-        LT_DEBUG(1, "fd %d: userspace TLS: %s%s%s", fd, result.step,
-            result.error != 0 ? ": " : "",
-            result.error != 0 ? strerror(result.error) : "");
+        report_installation(&result);
+        report_refusal(fd, &result);
         if (lt_config.offload == LT_OFFLOAD_REQUIRE)
             fail(f, LT_R_NOT_OFFLOADED);
         return 0;

@@ -138,7 +138,8 @@ static void fail_unknown_key(const char *name, const char *value)
         known);
 }
 
-static int fail_bad_value(const struct key *key, const char *value)
+static int fail_bad_value(const struct key *key, const char *value,
+    const char *variable)
 {
     char words[64] = "";
     size_t i;
@@ -147,8 +148,10 @@ static int fail_bad_value(const struct key *key, const char *value)
         join(words, sizeof(words), key->words[i]);
     if (key->number != NULL)
         join(words, sizeof(words), "a number");
-    FAIL("not loaded: bad value \"%s = %s\" (%s%s%s; example: %s)", key->name,
-        value, words, words[0] != '\0' ? ": " : "", key->doc, key->example);
+    FAIL("not loaded: bad value \"%s = %s\"%s%s (%s%s%s; example: %s)",
+        key->name, value, variable != NULL ? " from " : "",
+        variable != NULL ? variable : "", words, words[0] != '\0' ? ": " : "",
+        key->doc, key->example);
     return 0;
 }
 
@@ -187,24 +190,21 @@ static int parse_list(struct lt_config *cfg, const struct key *key,
     if (value == NULL)
         return 1;
     if (OPENSSL_strlcpy(field, value, LT_LIST_SIZE) >= LT_LIST_SIZE)
-        return fail_bad_value(key, value);
+        return 0;
     while ((len = next_word(&list, &entry)) != 0) {
         memcpy(word, entry, len);
         word[len] = '\0';
         if (!key->check(word))
-            return fail_bad_value(key, value);
+            return 0;
     }
     return 1;
 }
 
-static int parse(struct lt_config *cfg, const struct key *key,
+static int parse_one(struct lt_config *cfg, const struct key *key,
     const char *value)
 {
     int *field = (int *)((char *)cfg + key->field);
     int i;
-
-    if (key->check != NULL)
-        return parse_list(cfg, key, value);
 
     *field = key->dflt;
     if (value == NULL)
@@ -215,9 +215,17 @@ static int parse(struct lt_config *cfg, const struct key *key,
             return 1;
         }
     }
-    if (key->number != NULL && (*field = key->number(value)) >= 0)
-        return 1;
-    return fail_bad_value(key, value);
+    return key->number != NULL && (*field = key->number(value)) >= 0;
+}
+
+/* variable: of the environment, that the value is from; or NULL */
+static int parse(struct lt_config *cfg, const struct key *key,
+    const char *value, const char *variable)
+{
+    int ok = key->check != NULL ? parse_list(cfg, key, value)
+                                : parse_one(cfg, key, value);
+
+    return ok || fail_bad_value(key, value, variable);
 }
 
 /* "2.activate" is "activate" to libcrypto. */
@@ -378,15 +386,14 @@ static int check_policy(const struct lt_config *cfg)
 }
 
 /* LINETLS_USERSPACE_CIPHERS for userspace-ciphers. */
-static const char *from_environment(const char *key)
+static void name_variable(char *name, size_t size, const char *key)
 {
-    char name[64] = "LINETLS_";
-    size_t n = strlen(name);
+    size_t n;
 
-    for (; *key != '\0' && n < sizeof(name) - 1; key++, n++)
+    OPENSSL_strlcpy(name, "LINETLS_", size);
+    for (n = strlen(name); *key != '\0' && n < size - 1; key++, n++)
         name[n] = *key == '-' ? '_' : (char)toupper((unsigned char)*key);
     name[n] = '\0';
-    return secure_getenv(name);
 }
 
 static int is_helped(const struct lt_config *cfg, const char *program)
@@ -399,7 +406,7 @@ int lt_config_read(struct lt_config *cfg, const OSSL_CORE_HANDLE *core,
     OSSL_FUNC_core_get_params_fn *get_params)
 {
     char *values[NUM_KEYS] = { NULL };
-    char *provider = NULL;
+    char *provider = NULL, variable[64];
     OSSL_PARAM params[NUM_KEYS + 2];
     size_t i;
 
@@ -413,9 +420,12 @@ int lt_config_read(struct lt_config *cfg, const OSSL_CORE_HANDLE *core,
         return 0;
     }
     for (i = 0; i < NUM_KEYS; i++) {
-        const char *env = from_environment(keys[i].name);
+        const char *value;
 
-        if (!parse(cfg, &keys[i], env != NULL ? env : values[i]))
+        name_variable(variable, sizeof(variable), keys[i].name);
+        value = secure_getenv(variable);
+        if (value != NULL ? !parse(cfg, &keys[i], value, variable)
+                          : !parse(cfg, &keys[i], values[i], NULL))
             return 0;
     }
     if (!check_policy(cfg)

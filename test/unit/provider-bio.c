@@ -497,6 +497,35 @@ static void retry_sends_the_first_bytes(void **state)
     assert_memory_equal(in, out, 16);
 }
 
+static int said[2], real_stderr;
+
+/* What goes to stderr, until assert_heard(). */
+static void hear(void)
+{
+    assert_int_equal(pipe(said), 0);
+    real_stderr = dup(STDERR_FILENO);
+    dup2(said[1], STDERR_FILENO);
+    close(said[1]);
+}
+
+/* It was this line, after the name and the process's number, and only it. */
+static void assert_heard(const char *line)
+{
+    char text[512], *rest;
+    ssize_t n;
+
+    dup2(real_stderr, STDERR_FILENO);
+    close(real_stderr);
+    n = read(said[0], text, sizeof(text) - 1);
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_int_equal(read(said[0], text + n, 1), 0);
+    close(said[0]);
+    rest = strstr(text, "]: ");
+    assert_non_null(rest);
+    assert_string_equal(rest + 3, line);
+}
+
 /* The last: an absent ULP is not asked for again for a while. */
 static void absent_ulps(void **state)
 {
@@ -518,6 +547,7 @@ static void absent_ulps(void **state)
     close(sockets[1]);
 
     assert_int_equal(set_up(state), 0);
+    hear();
     lt_config.offload = LT_OFFLOAD_SOFTWARE;
     assert_int_equal(hand_over(), 0);
     assert_int_equal(kernel.ulps_asked, 0);
@@ -530,6 +560,8 @@ static void absent_ulps(void **state)
     assert_received("x");
     assert_int_equal(hand_over(), 0);
     assert_int_equal(kernel.ulps_asked, 1);
+    assert_heard("no connection is offloaded: no ULP in the kernel, "
+                 "try \"modprobe linetls\"\n");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

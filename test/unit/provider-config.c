@@ -288,7 +288,7 @@ static void environment_wins(void **state)
     assert_string_equal(cfg.userspace_ciphers, "AES-128-CCM");
     setenv("LINETLS_OFFLOAD", "fast", 1);
     assert_false(read_values(&cfg, values));
-    assert_error_names("\"offload = fast\"");
+    assert_error_names("\"offload = fast\" from LINETLS_OFFLOAD");
     unsetenv("LINETLS_OFFLOAD");
     unsetenv("LINETLS_USERSPACE_CIPHERS");
 }
