@@ -84,6 +84,7 @@
  *   ENOLCK	no lease on it: fs.leases-enable is 0, or the file system says no
  *   EXDEV	its mount is of another mount namespace, or can't be cloned
  *   ENFILE	too many files are guarded (module parameter guard_files)
+ *   EFBIG	too large for what may be in flight (guard_pages): 1 TiB
  *   ENOMEM	no memory
  *   ENOTCONN	no TLS_TX was done (no reason)
  */
@@ -155,7 +156,7 @@ enum linetls_file_reason {
 	LINETLS_FILE_RECENT = 10,	/* EAGAIN */
 	LINETLS_FILE_LEASE = 11,	/* ENOLCK */
 	LINETLS_FILE_MOUNT = 12,	/* EXDEV */
-	LINETLS_FILE_LIMIT = 13,	/* ENFILE */
+	LINETLS_FILE_LIMIT = 13,	/* ENFILE, EFBIG */
 	LINETLS_FILE_MEMORY = 14,	/* ENOMEM */
 };
 

@@ -282,8 +282,12 @@ static struct linetls_guard *create(const struct guard_subject *subject,
 	}
 	*err = guard_open(guard, subject, reason);
 	/* The size is final from now on, unless the lease is broken already. */
-	if (!*err && guard_chunks_alloc(guard, i_size_read(guard->inode)))
-		*err = refuse(reason, LINETLS_FILE_MEMORY, -ENOMEM);
+	if (!*err)
+		*err = guard_chunks_alloc(guard, i_size_read(guard->inode));
+	if (*err == -ENOMEM)
+		*reason = LINETLS_FILE_MEMORY;
+	else if (*err == -EFBIG)
+		*reason = LINETLS_FILE_LIMIT;
 	if (!*err)
 		*err = go_live(guard, reason);
 	if (!*err)

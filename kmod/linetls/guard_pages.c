@@ -12,6 +12,7 @@
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/pagevec.h>
 #include <linux/slab.h>
 
 #include "linetls.h"
@@ -23,7 +24,11 @@
 
 unsigned int guard_pages = 16384;
 
-/* guard_chunks_alloc - the counters of a file of @size. Returns 0 or -ENOMEM. */
+/*
+ * guard_chunks_alloc - the counters of a file of @size
+ *
+ * Returns 0, -ENOMEM, or -EFBIG if one chunk would be too much in flight.
+ */
 int guard_chunks_alloc(struct linetls_guard *guard, loff_t size)
 {
 	pgoff_t pages = DIV_ROUND_UP_ULL(size, PAGE_SIZE);
@@ -31,6 +36,9 @@ int guard_chunks_alloc(struct linetls_guard *guard, loff_t size)
 	guard->shift = CHUNK_SHIFT_MIN;
 	while (pages >> guard->shift >= CHUNKS_MAX)
 		guard->shift++;
+	if (guard->shift > CHUNK_SHIFT_MIN &&
+	    1UL << guard->shift > READ_ONCE(guard_pages))
+		return -EFBIG;
 	guard->chunks = (pages >> guard->shift) + 1;
 	guard->inflight = kvcalloc(guard->chunks, sizeof(*guard->inflight),
 				   GFP_KERNEL_ACCOUNT);
@@ -40,6 +48,26 @@ int guard_chunks_alloc(struct linetls_guard *guard, loff_t size)
 	return guard->inflight && guard->seen ? 0 : -ENOMEM;
 }
 
+/* Is there a folio of the chunk in the page cache that @test says yes to? */
+static bool any_folio(const struct linetls_guard *guard, u32 chunk,
+		      bool (*test)(struct folio *folio))
+{
+	pgoff_t index = (pgoff_t)chunk << guard->shift;
+	pgoff_t last = index + (1UL << guard->shift) - 1;
+	struct folio_batch batch;
+	bool found = false;
+	unsigned int i;
+
+	folio_batch_init(&batch);
+	while (!found && filemap_get_folios(guard->mapping, &index, last,
+					    &batch)) {
+		for (i = 0; i < folio_batch_count(&batch) && !found; i++)
+			found = test(batch.folios[i]);
+		folio_batch_release(&batch);
+	}
+	return found;
+}
+
 /*
  * Who pinned a page to write it could do that before the guard alone: once a
  * chunk was looked at, no page of it can be. Our own references look like pins
@@ -47,20 +75,8 @@ int guard_chunks_alloc(struct linetls_guard *guard, loff_t size)
  */
 static void look_for_pins(struct linetls_guard *guard, u32 chunk)
 {
-	pgoff_t index = (pgoff_t)chunk << guard->shift;
-	pgoff_t end = index + (1UL << guard->shift);
-
-	while (index < end) {
-		struct folio *folio = filemap_get_folio(guard->mapping, index);
-
-		index++;
-		if (IS_ERR_OR_NULL(folio))
-			continue;
-		if (folio_maybe_dma_pinned(folio))
-			set_bit(chunk, guard->barred);
-		index = folio_next_index(folio);
-		folio_put(folio);
-	}
+	if (any_folio(guard, chunk, folio_maybe_dma_pinned))
+		set_bit(chunk, guard->barred);
 	/* Whoever sees it seen sees it barred. */
 	smp_mb__before_atomic();
 	set_bit(chunk, guard->seen);
