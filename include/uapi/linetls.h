@@ -81,7 +81,8 @@
  *   EOPNOTSUPP	the file's file system, or the file itself, can't be guarded
  *   ETXTBSY	it is open for writing, or mapped so
  *   EAGAIN	it was open for writing a short time ago
- *   ENOLCK	no lease on it: fs.leases-enable is 0, or the file system says no
+ *   ENOLCK	no lease on it: fs.leases-enable is 0, the file system says no,
+ *		or somebody else has an exclusive one
  *   EXDEV	its mount is of another mount namespace, or can't be cloned
  *   ENFILE	too many files are guarded (module parameter guard_files)
  *   EFBIG	too large for what may be in flight (guard_pages): 1 TiB

@@ -323,11 +323,14 @@ static struct file *leased_open(struct linetls_guard *guard,
 	struct file *file;
 	int err;
 
-	/* Nobody is told: fanotify could answer late, or never. */
+	/*
+	 * Nobody is told: fanotify could answer late, or never. Nor does this
+	 * wait for an exclusive lease, whose holder need not give it back.
+	 */
 	file = dentry_open(&path, O_RDONLY | O_LARGEFILE | O_NOATIME |
-			   __FMODE_NONOTIFY, guard_cred);
+			   O_NONBLOCK | __FMODE_NONOTIFY, guard_cred);
 	if (IS_ERR(file))
-		return file;
+		return file == ERR_PTR(-EWOULDBLOCK) ? ERR_PTR(-ENOLCK) : file;
 #ifdef HAVE_FILE_F_OWNER_ALLOCATE
 	/* lease_modify() expects it. */
 	err = file_f_owner_allocate(file);
