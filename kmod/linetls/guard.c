@@ -9,13 +9,13 @@
  * Whoever opens it for writing breaks the lease and waits, for us alone:
  *
  *   1. the guard is no longer live: from now on pages are copied;
- *   2. a grace period: senders that still saw it live have counted what they
- *      took;
- *   3. the pages in flight are detached from the page cache;
- *   4. the lease is given back, and the writer gets in.
+ *   2. the pages in flight are detached from the page cache;
+ *   3. the lease is given back, and the writer gets in.
  *
- * None of it waits for a client. Guards end in the same way when nobody uses
- * them, when memory is short and when the file system is unmounted.
+ * If nothing is in flight, the lease is given back at once, and the writer does
+ * not wait at all. None of it waits for a client. Guards end in the same way
+ * when nobody uses them, when memory is short and when the file system is
+ * unmounted.
  *
  * A file that was written to is not guarded again at once: the delay grows as
  * long as writers come soon after, so that announcing a file can't keep them
@@ -137,7 +137,6 @@ static void end_work(struct work_struct *work)
 	u64 start = ktime_get_ns();
 	u32 busy;
 
-	synchronize_rcu_expedited();
 	busy = atomic_read(&guard->busy);
 	if (!guard_detach(guard)) {
 		WRITE_ONCE(guard->torn, true);
@@ -166,20 +165,23 @@ static void end_work(struct work_struct *work)
 
 /**
  * guard_end - the guard has to go
- * @by_writer:	somebody waits for that
+ * @by_writer:	somebody wants to change the file
  *
  * Context: any but hard interrupts, while the guard is in the table or has a
- * lease.
+ * lease. Returns true if nothing of the file is in flight, and never will be:
+ * there is no need to wait.
  */
-void guard_end(struct linetls_guard *guard, bool by_writer)
+bool guard_end(struct linetls_guard *guard, bool by_writer)
 {
 	if (by_writer)
 		WRITE_ONCE(guard->by_writer, true);
 	/* If it is not live yet, its maker sees that. */
-	if (cmpxchg(&guard->state, GUARD_NEW, GUARD_ENDING) == GUARD_NEW)
-		return;
-	if (cmpxchg(&guard->state, GUARD_LIVE, GUARD_ENDING) == GUARD_LIVE)
+	if (cmpxchg(&guard->state, GUARD_NEW, GUARD_ENDING) != GUARD_NEW &&
+	    cmpxchg(&guard->state, GUARD_LIVE, GUARD_ENDING) == GUARD_LIVE)
 		queue_work(guard_wq, &guard->work);
+	/* Pairs with take(). */
+	smp_mb();
+	return !guard_in_flight(guard);
 }
 
 /* ---- the making of one ---- */

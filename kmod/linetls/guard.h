@@ -56,6 +56,7 @@ struct guard_subject {
  * @seen:	chunks whose pages were looked at for pins
  * @barred:	chunks that had one
  * @busy:	chunks in flight
+ * @held:	the sum of @inflight
  * @since:	jiffies when it went live
  * @unused:	jiffies when the table was seen to be the last user, or 0
  * @retry:	jiffies from which on the file can be guarded again
@@ -80,6 +81,7 @@ struct linetls_guard {
 	unsigned long *seen;
 	unsigned long *barred;
 	atomic_t busy;
+	atomic_t held;
 	unsigned long since;
 	unsigned long unused;
 	unsigned long retry;
@@ -88,7 +90,7 @@ struct linetls_guard {
 };
 
 /* guard.c */
-void guard_end(struct linetls_guard *guard, bool by_writer);
+bool guard_end(struct linetls_guard *guard, bool by_writer);
 
 /* guard_file.c */
 int guard_subject_get(struct file *file, struct guard_subject *subject,
@@ -105,6 +107,7 @@ void guard_file_exit(void);
 /* guard_pages.c */
 extern unsigned int guard_pages;
 int guard_chunks_alloc(struct linetls_guard *guard, loff_t size);
+bool guard_in_flight(const struct linetls_guard *guard);
 bool guard_detach(struct linetls_guard *guard);
 
 #endif

@@ -229,14 +229,14 @@ bool guard_is_unmounted(const struct linetls_guard *guard)
 #endif
 
 /*
- * Somebody is about to change the file, and waits. flc_lock held: no more can
- * be done here. Without a time the lease stays until we give it back.
+ * Somebody is about to change the file. flc_lock held: no more can be done
+ * here. Returns true if the VFS can take the lease away at once; else it stays
+ * until we give it back, since it has no time.
  */
 static bool lease_broken(struct guard_lease *fl)
 {
 	fl->fl_break_time = 0;
-	guard_end(lease_part(fl, owner), true);
-	return false;
+	return guard_end(lease_part(fl, owner), true);
 }
 
 static int lease_change(struct guard_lease *fl, int arg, struct list_head *dispose)
@@ -273,7 +273,9 @@ static void lease_give(struct linetls_guard *guard, struct file *file)
 	void *owner = guard;
 	int err = lease_set(file, F_UNLCK, NULL, &owner);
 
-	WARN_ONCE(err, "linetls: a lease was not given back: %d\n", err);
+	/* EAGAIN: lease_broken() has allowed that it is gone. */
+	WARN_ONCE(err && err != -EAGAIN,
+		  "linetls: a lease was not given back: %d\n", err);
 }
 
 /*

@@ -9,6 +9,11 @@
  * pages of it, and a record has pages of at most two chunks in a row. What is
  * in flight is limited (guard_pages), since somebody waits while it is
  * detached.
+ *
+ * A sender counts before it looks for the last time whether the guard is live,
+ * and who ends the guard looks at the counters after that: one of them sees
+ * the other. A page of a chunk that is counted already can come late, and is
+ * detached with its chunk.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -98,6 +103,7 @@ static bool chunk_hold(struct linetls_guard *guard, u32 chunk)
 	    (u64)(atomic_read(&guard->busy) + 1) << guard->shift >
 	    READ_ONCE(guard_pages))
 		return false;
+	atomic_inc(&guard->held);
 	if (atomic_inc_return(&guard->inflight[chunk]) == 1)
 		atomic_inc(&guard->busy);
 	return true;
@@ -107,6 +113,7 @@ static void chunk_release(struct linetls_guard *guard, u32 chunk)
 {
 	if (atomic_dec_and_test(&guard->inflight[chunk]))
 		atomic_dec(&guard->busy);
+	atomic_dec(&guard->held);
 }
 
 /* Make the record one with pages of @chunk, if it is not and can be. */
@@ -132,7 +139,12 @@ static bool record_hold(struct linetls_record *rec, struct linetls_guard *guard,
 	return true;
 }
 
-/* RCU read lock held, the guard is live. */
+static bool is_live(const struct linetls_guard *guard)
+{
+	return READ_ONCE(guard->state) == GUARD_LIVE;
+}
+
+/* RCU read lock held since the guard was live: its mapping is there. */
 static bool take(struct linetls_ctx *ctx, struct linetls_guard *guard,
 		 struct page *page)
 {
@@ -157,7 +169,9 @@ static bool take(struct linetls_ctx *ctx, struct linetls_guard *guard,
 		linetls_stat_inc(ctx->net, LINETLS_STAT_COPY_LIMIT);
 		return false;
 	}
-	return true;
+	/* Pairs with guard_end(): it sees the count, or we see the end. */
+	smp_mb();
+	return is_live(guard);
 }
 
 /**
@@ -174,9 +188,8 @@ bool linetls_guard_take(struct linetls_ctx *ctx, struct page *page)
 
 	if (!guard)
 		return false;
-	/* A guard that ends waits for us, and then looks at the counters. */
 	rcu_read_lock();
-	taken = READ_ONCE(guard->state) == GUARD_LIVE && take(ctx, guard, page);
+	taken = is_live(guard) && take(ctx, guard, page);
 	rcu_read_unlock();
 	return taken;
 }
@@ -199,6 +212,12 @@ void linetls_guard_release(struct linetls_record *rec)
 bool linetls_guard_is_torn(const struct linetls_record *rec)
 {
 	return rec->guard && READ_ONCE(rec->guard->torn);
+}
+
+/* guard_in_flight - has any record pages of the file? */
+bool guard_in_flight(const struct linetls_guard *guard)
+{
+	return atomic_read(&guard->held);
 }
 
 /*
@@ -238,7 +257,7 @@ bool guard_detach(struct linetls_guard *guard)
 	u32 first = 0, next;
 	bool done = true;
 
-	while (first < guard->chunks && atomic_read(&guard->busy)) {
+	while (first < guard->chunks && guard_in_flight(guard)) {
 		if (!atomic_read(&guard->inflight[first])) {
 			first++;
 			continue;
