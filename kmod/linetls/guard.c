@@ -76,6 +76,7 @@ static void guard_free(struct rcu_head *rcu)
 						   rcu);
 
 	kvfree(guard->inflight);
+	kvfree(guard->left);
 	kvfree(guard->seen);
 	kfree(guard);
 }

@@ -57,6 +57,8 @@ struct guard_subject {
  * @barred:	chunks that had one
  * @busy:	chunks in flight
  * @held:	the sum of @inflight
+ * @left:	jiffies when a record last let go of a chunk
+ * @last_left:	the last of @left
  * @since:	jiffies when it went live
  * @unused:	jiffies when the table was seen to be the last user, or 0
  * @retry:	jiffies from which on the file can be guarded again
@@ -82,6 +84,8 @@ struct linetls_guard {
 	unsigned long *barred;
 	atomic_t busy;
 	atomic_t held;
+	u32 *left;
+	unsigned long last_left;
 	unsigned long since;
 	unsigned long unused;
 	unsigned long retry;

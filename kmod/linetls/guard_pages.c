@@ -14,6 +14,11 @@
  * and who ends the guard looks at the counters after that: one of them sees
  * the other. A page of a chunk that is counted already can come late, and is
  * detached with its chunk.
+ *
+ * A record is released when the peer has acknowledged it. It may do so before
+ * the device has sent it: the page is there as long as the packet is, but it
+ * must not change under the device either. So the counters remember for a while
+ * that they have been left.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -26,6 +31,9 @@
 
 #define CHUNK_SHIFT_MIN	4
 #define CHUNKS_MAX	16384
+
+/* No device sits on a packet for so long. */
+#define LINGER	(2 * HZ)
 
 unsigned int guard_pages = 16384;
 
@@ -47,10 +55,13 @@ int guard_chunks_alloc(struct linetls_guard *guard, loff_t size)
 	guard->chunks = (pages >> guard->shift) + 1;
 	guard->inflight = kvcalloc(guard->chunks, sizeof(*guard->inflight),
 				   GFP_KERNEL_ACCOUNT);
+	guard->left = kvcalloc(guard->chunks, sizeof(*guard->left),
+			       GFP_KERNEL_ACCOUNT);
 	guard->seen = kvcalloc(2 * BITS_TO_LONGS(guard->chunks), sizeof(long),
 			       GFP_KERNEL_ACCOUNT);
 	guard->barred = guard->seen + BITS_TO_LONGS(guard->chunks);
-	return guard->inflight && guard->seen ? 0 : -ENOMEM;
+	guard->last_left = jiffies - LINGER;
+	return guard->inflight && guard->left && guard->seen ? 0 : -ENOMEM;
 }
 
 /* Is there a folio of the chunk in the page cache that @test says yes to? */
@@ -111,6 +122,10 @@ static bool chunk_hold(struct linetls_guard *guard, u32 chunk)
 
 static void chunk_release(struct linetls_guard *guard, u32 chunk)
 {
+	WRITE_ONCE(guard->left[chunk], (u32)jiffies);
+	WRITE_ONCE(guard->last_left, jiffies);
+	/* Whoever sees it released sees when. */
+	smp_mb__before_atomic();
 	if (atomic_dec_and_test(&guard->inflight[chunk]))
 		atomic_dec(&guard->busy);
 	atomic_dec(&guard->held);
@@ -214,10 +229,31 @@ bool linetls_guard_is_torn(const struct linetls_record *rec)
 	return rec->guard && READ_ONCE(rec->guard->torn);
 }
 
-/* guard_in_flight - has any record pages of the file? */
+/* guard_in_flight - has any record pages of the file, or had a moment ago? */
 bool guard_in_flight(const struct linetls_guard *guard)
 {
-	return atomic_read(&guard->held);
+	if (atomic_read(&guard->held))
+		return true;
+	/* Pairs with chunk_release(). */
+	smp_rmb();
+	return time_before(jiffies, READ_ONCE(guard->last_left) + LINGER);
+}
+
+/* Has anybody but the page cache and the caller the folio? */
+static bool is_referenced(struct folio *folio)
+{
+	return folio_ref_count(folio) > folio_nr_pages(folio) + 1 +
+					folio_test_private(folio);
+}
+
+static bool is_in_flight(const struct linetls_guard *guard, u32 chunk)
+{
+	if (atomic_read(&guard->inflight[chunk]))
+		return true;
+	/* Pairs with chunk_release(). */
+	smp_rmb();
+	return (u32)jiffies - READ_ONCE(guard->left[chunk]) < LINGER &&
+	       any_folio(guard, chunk, is_referenced);
 }
 
 /*
@@ -258,13 +294,12 @@ bool guard_detach(struct linetls_guard *guard)
 	bool done = true;
 
 	while (first < guard->chunks && guard_in_flight(guard)) {
-		if (!atomic_read(&guard->inflight[first])) {
+		if (!is_in_flight(guard, first)) {
 			first++;
 			continue;
 		}
 		next = first + 1;
-		while (next < guard->chunks &&
-		       atomic_read(&guard->inflight[next]))
+		while (next < guard->chunks && is_in_flight(guard, next))
 			next++;
 		if (!detach_range(guard, (pgoff_t)first << guard->shift,
 				  ((pgoff_t)next << guard->shift) - 1))
