@@ -24,7 +24,7 @@
  *
  * Locks, outermost first; none is taken with a socket lock held, except
  * table_lock, which sleeps for nobody:
- *   create_lock (mutex)	one guard is made at a time: two of a file would
+ *   create_locks (mutexes)	one guard of a file is made at a time: two would
  *				break each other
  *   mounts_lock (mutex)	guard_file.c
  *   flc_lock of the VFS	held around guard_end() in a lease's break
@@ -34,11 +34,14 @@
  * GUARD_ENDING on. Counters of chunks are atomic.
  */
 #include <linux/file.h>
+#include <linux/hash.h>
 #include <linux/hashtable.h>
+#include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/writeback.h>
 
 #include "linetls.h"
 #include "guard.h"
@@ -48,6 +51,7 @@
 #define BACKOFF_MIN	(HZ / 10)
 #define BACKOFF_MAX	(10 * HZ)
 #define SCAN_INTERVAL	(HZ / 2)
+#define WRITE_PAGES	1024
 
 static unsigned int guard_files = 65536;
 static unsigned int guard_idle = 10;
@@ -61,7 +65,8 @@ MODULE_PARM_DESC(guard_pages, "pages of a file in flight at most");
 
 static DEFINE_HASHTABLE(table, TABLE_BITS);
 static DEFINE_SPINLOCK(table_lock);
-static DEFINE_MUTEX(create_lock);
+/* Several: a maker may have to wait for his cgroup's memory. */
+static struct mutex create_locks[64];
 static struct workqueue_struct *guard_wq;
 
 struct linetls_guard_totals linetls_guard_totals;
@@ -267,7 +272,7 @@ static int go_live(struct linetls_guard *guard, u8 *reason)
 	return 0;
 }
 
-/* create_lock held. Returns the guard with a reference, or NULL. */
+/* One of create_locks held. Returns the guard with a reference, or NULL. */
 static struct linetls_guard *create(const struct guard_subject *subject,
 				    unsigned long backoff, int *err, u8 *reason)
 {
@@ -300,26 +305,47 @@ static struct linetls_guard *create(const struct guard_subject *subject,
 	return NULL;
 }
 
+static struct mutex *create_lock(const struct inode *inode)
+{
+	return &create_locks[hash_ptr(inode, ilog2(ARRAY_SIZE(create_locks)))];
+}
+
+/*
+ * What is dirty is copied: not for long. No more is written at a time than the
+ * disk takes without keeping the caller waiting.
+ */
+static void start_writing(struct address_space *mapping)
+{
+	struct writeback_control wbc = {
+		.sync_mode = WB_SYNC_NONE,
+		.nr_to_write = WRITE_PAGES,
+		.range_end = LLONG_MAX,
+	};
+
+	if (mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
+		filemap_fdatawrite_wbc(mapping, &wbc);
+}
+
 static struct linetls_guard *get_guard(const struct guard_subject *subject,
 				       int *err, u8 *reason)
 {
+	struct mutex *lock = create_lock(d_inode(subject->dentry));
 	struct linetls_guard *guard;
 	unsigned long backoff = 0;
 
 	guard = lookup(subject, &backoff, err, reason);
 	if (!guard && !*err) {
-		mutex_lock(&create_lock);
+		mutex_lock(lock);
 		guard = lookup(subject, &backoff, err, reason);
 		if (!guard && !*err)
 			guard = create(subject, backoff, err, reason);
-		mutex_unlock(&create_lock);
+		mutex_unlock(lock);
 	}
 	if (*err == -EAGAIN &&
 	    inode_is_open_for_write(d_inode(subject->dentry)))
 		*err = refuse(reason, LINETLS_FILE_WRITER, -ETXTBSY);
-	/* What is dirty is copied: not for long. */
-	if (guard && mapping_tagged(guard->mapping, PAGECACHE_TAG_DIRTY))
-		filemap_flush(guard->mapping);
+	if (guard)
+		start_writing(guard->mapping);
 	return guard;
 }
 
@@ -491,8 +517,10 @@ static void shrinker_stop(void)
 
 int linetls_guard_init(void)
 {
-	int err;
+	int err, i;
 
+	for (i = 0; i < ARRAY_SIZE(create_locks); i++)
+		mutex_init(&create_locks[i]);
 	/* A writer waits: for no other work, and not for memory. */
 	guard_wq = alloc_workqueue("linetls_guard", WQ_UNBOUND | WQ_HIGHPRI |
 				   WQ_MEM_RECLAIM, 0);
