@@ -28,7 +28,7 @@
  *				break each other
  *   mounts_lock (mutex)	guard_file.c
  *   flc_lock of the VFS	held around guard_end() in a lease's break
- *   table_lock (spinlock)	the table, guard->unused
+ *   table_lock (spinlock)	the table and its size, guard->unused
  * guard->state goes by cmpxchg(); that it is live is read under RCU. What a
  * guard is made of belongs to its maker until it is live, and to its work from
  * GUARD_ENDING on. Counters of chunks are atomic.
@@ -65,6 +65,7 @@ MODULE_PARM_DESC(guard_pages, "pages of a file in flight at most");
 
 static DEFINE_HASHTABLE(table, TABLE_BITS);
 static DEFINE_SPINLOCK(table_lock);
+static unsigned int table_size;		/* table_lock */
 /* Several: a maker may have to wait for his cgroup's memory. */
 static struct mutex create_locks[64];
 static struct workqueue_struct *guard_wq;
@@ -111,6 +112,7 @@ static struct linetls_guard *find(const struct inode *inode)
 static void forget(struct linetls_guard *guard)
 {
 	hash_del(&guard->node);
+	table_size--;
 	linetls_guard_put(guard);
 }
 
@@ -267,6 +269,7 @@ static int go_live(struct linetls_guard *guard, u8 *reason)
 	}
 	spin_lock(&table_lock);
 	hash_add(table, &guard->node, (unsigned long)guard->inode);
+	table_size++;
 	spin_unlock(&table_lock);
 	queue_delayed_work(guard_wq, &reaper, SCAN_INTERVAL);
 	return 0;
@@ -278,8 +281,8 @@ static struct linetls_guard *create(const struct guard_subject *subject,
 {
 	struct linetls_guard *guard;
 
-	if (atomic_long_read(&linetls_guard_totals.live) >=
-	    READ_ONCE(guard_files)) {
+	/* Those that have ended count, too: they are memory. */
+	if (READ_ONCE(table_size) >= READ_ONCE(guard_files)) {
 		*err = refuse(reason, LINETLS_FILE_LIMIT, -ENFILE);
 		return NULL;
 	}
