@@ -4,6 +4,8 @@
  *
  * fail_add	refuse the next N contexts with ENOSPC; counts down
  * delay_us	complete a descriptor so long after its execution
+ * pause	while it is Y, what is to be encrypted, and all behind it, stays in
+ *		the ring
  * force_resync	resync at every N-th packet to encrypt, 0: only when needed
  *
  * NAME is the interface's; where another network namespace has one of the same
@@ -45,6 +47,7 @@ void nic_debugfs_add(struct nic *nic)
 	nic->dbg = nic_debugfs_dir(nic);
 	debugfs_create_atomic_t("fail_add", 0600, nic->dbg, &nic->fail_add);
 	debugfs_create_u32("delay_us", 0600, nic->dbg, &nic->delay_us);
+	debugfs_create_bool("pause", 0600, nic->dbg, &nic->pause);
 	debugfs_create_u32("force_resync", 0600, nic->dbg, &nic->force_resync);
 }
 

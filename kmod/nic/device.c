@@ -173,6 +173,14 @@ static void nic_wait(struct nic *nic)
 				     ns_to_ktime(due - now));
 }
 
+/* Nobody wakes the device when debugfs says that it may go on. */
+static void nic_pause(const struct nic *nic, const struct nic_desc *desc)
+{
+	while (READ_ONCE(nic->pause) && desc->context != NIC_NO_CONTEXT &&
+	       !READ_ONCE(nic->draining))
+		schedule_timeout_idle(1);
+}
+
 static int nic_device_thread(void *data)
 {
 	struct nic *nic = data;
@@ -182,6 +190,7 @@ static int nic_device_thread(void *data)
 		while (nic_has_work(ring)) {
 			struct nic_desc *desc = nic_slot(ring, ring->todo);
 
+			nic_pause(nic, desc);
 			nic_execute(nic, desc);
 			desc->due = ktime_get_ns() + NSEC_PER_USEC *
 				    (u64)READ_ONCE(nic->delay_us);

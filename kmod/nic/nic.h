@@ -130,6 +130,7 @@ struct nic {
 
 	struct dentry *dbg;
 	u32 delay_us;			/* debugfs */
+	bool pause;			/* debugfs */
 	u32 force_resync;		/* debugfs */
 	u32 since_resync;		/* transmit queue lock */
 	atomic_t fail_add;		/* debugfs */
