@@ -27,7 +27,7 @@ say "$SECONDS s: HAProxy with the library: equal, on the device"
 
 start_haproxy haproxy
 haproxy_downloads 0
-is_eq "$(debug_lines haproxy 'offloaded')" 0 "offloaded without the library"
+is_eq "$(debug_lines haproxy 'offloaded by')" 0 "offloaded without the library"
 stop haproxy
 say "$SECONDS s: HAProxy without the library: equal, untouched"
 

@@ -44,7 +44,7 @@ all patched chroot "$root" haproxy-patched
 
 start_haproxy chroot "$root" haproxy
 haproxy_downloads 0
-is_eq "$(debug_lines haproxy 'offloaded')" 0 "offloaded without either"
+is_eq "$(debug_lines haproxy 'offloaded by')" 0 "offloaded without either"
 stop haproxy
 say "$SECONDS s: HAProxy 3.0, neither: equal, untouched"
 

@@ -25,7 +25,7 @@ download_all 1.3 TLS_AES_256_GCM_SHA384 "https://$SRV4:$NGINX_PORT/proxied"
 gnutls_download 1.3 AES-128-GCM $NGINX_PORT 16385
 is_eq "$(debug_lines nginx 'userspace TLS: no ULP')" 3 \
     "connections with their reason"
-is_eq "$(debug_lines nginx 'offloaded')" 0 "offloaded connections"
+is_eq "$(debug_lines nginx 'offloaded by')" 0 "offloaded connections"
 ! grep -E '\[(alert|crit|error)\]' "$work/error.log" ||
     fail "nginx has logged an error"
 stop nginx
