@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # A guard is in nobody's way: its file system can be unmounted and its disk
-# formatted while clients still have to get what was sent of it; it goes when
-# memory is wanted, and with the module.
+# formatted while clients still have to get what was sent of it, or goes with its
+# mount namespace; the guard goes when it is not used, when memory is wanted, and
+# with the module.
 set -eu
 # shellcheck source=test/vm/lib-guard.sh disable=SC2119
 . "$(dirname "$0")/lib-guard.sh"
@@ -35,6 +36,14 @@ wire_netem loss 2% delay 1ms
 touch "$work/go"
 finish in || fail "the receiver failed: $(<"$work/in.log")"
 wire_clean
+
+# The mount namespace that a file was announced in ends.
+unshare -m bash -c "mount '$disk' '$work/mnt' && echo >'$work/mnt/file' &&
+    sync '$work/mnt/file' && '$tools/guard_announce' 'r:$work/mnt/file'" \
+    >"$work/announced"
+is_eq "$(<"$work/announced")" "r:$work/mnt/file ok 1" "in a mount namespace"
+wait_for -t 20 no_guards
+wait_for -t 20 formatted
 losetup -d "$disk"
 
 # Memory is wanted: what nobody uses goes.
@@ -51,6 +60,12 @@ dropped() {
     no_guards
 }
 wait_for dropped
+
+# Nobody has used it for so many seconds.
+download
+echo 1 >/sys/module/linetls/parameters/guard_idle
+wait_for no_guards
+echo 10000 >/sys/module/linetls/parameters/guard_idle
 
 # The module goes, and the file is nobody's.
 download

@@ -48,6 +48,7 @@ echo >"$work/tmpfs/file"
 says "EOPNOTSUPP 6" "r:$work/tmpfs/file"
 says "EOPNOTSUPP 6" r:/proc/version
 says "EOPNOTSUPP 6" r:/sys/kernel/uevent_seqnum
+says "EOPNOTSUPP 6" memfd:
 umount "$work/tmpfs"
 
 # An overlay's file is that of its layer. Here / is one over 9p.
@@ -89,6 +90,31 @@ mount -o remount,bind,ro "$work/ro"
 says "ok 1" "r:$work/ro/ro-file"
 says "EAGAIN 10" "r:$work/ro/ro-file" "o:$work/ro-file" "r:$work/ro/ro-file"
 umount "$work/ro"
+
+# With fs-verity.
+make_fs ext4 -b 4096 -O verity
+make_guarded "$work/ext4/verity" 4
+says "ok 1" "v:$work/ext4/verity" "r:$work/ext4/verity"
+umount "$work/ext4"
+rmdir "$work/ext4"
+
+# Who holds an exclusive lease, and keeps it, holds up nobody.
+make_guarded "$work/second" 4
+make_guarded "$work/leased" 4
+start=$SECONDS
+says "ENOLCK 11" "l:$work/leased"
+says "ok 1" "r:$work/second"
+is_le $((SECONDS - start)) $(($(</proc/sys/fs/lease-break-time) / 3)) "seconds"
+
+# Larger than what may be in flight can be counted for.
+truncate -s 2T "$work/xfs/large"
+says "EFBIG 13" "r:$work/xfs/large"
+truncate -s 7E "$work/xfs/large"
+says "EFBIG 13" "r:$work/xfs/large"
+truncate -s 1T "$work/xfs/large"
+says "EFBIG 13" "r:$work/xfs/large"
+truncate -s 1023G "$work/xfs/large"
+says "ok 1" "r:$work/xfs/large"
 
 # Leases, limits, mounts of others.
 make_guarded "$work/second" 4

@@ -11,7 +11,7 @@ set -eu
 
 ops=(create rewrite page append truncate shrink replace mmap direct punch zero
     reflink chmod unlink)
-changes=${LINETLS_TORTURE:-15}
+changes=${LINETLS_TORTURE:-10}
 jobs=${LINETLS_TORTURE_JOBS:-16}
 seed=${LINETLS_TORTURE_SEED:-1}
 pages=64
@@ -24,23 +24,49 @@ mount -t tmpfs none "$work/tmpfs"
 mount -t overlay none "$work/overlay" -o \
     "lowerdir=$work/lower,upperdir=$work/upper,workdir=$work/w"
 files=()
+number=0
+declare -A numbers
 for fs in ext4 xfs btrfs tmpfs overlay; do
-    write_file -S $pages "$work/$fs/file" create
-    files+=("$work/$fs/file")
+    numbers[$fs]=$((++number))
+    write_file -N $number -S $pages "$work/$fs/file" create
+    files+=("$work/$fs/file@$number")
 done
 mount --bind "$work/ext4" "$work/other"
-files+=("$work/other/file")
+files+=("$work/other/file@${numbers[ext4]}")
 sync
 
+# The device begins every third packet with the record's first byte: it reads what
+# it has sent already again, and so sees any change.
+echo 3 >"/sys/kernel/debug/linetls_nic/$TLS_DEV/force_resync"
 wire_segments 1
-wire_netem delay 2ms loss 3% reorder 3%
+wire_netem delay 2ms reorder 3%
 downloads_start slow 1000000 -b 16384 -r 100 -H
 downloads_send sending -n 1000000 -j "$jobs" -s "$seed" -e "$work/enough" \
-    "${files[@]}"
+    -v "$versions" "${files[@]}"
+# Not so often that the file is hardly ever guarded again.
 for fs in ext4 xfs btrfs tmpfs overlay; do
     background "writer-$fs" "$guard_write" -v "$versions" -n "$changes" \
-        -s "$seed" -S $pages -d 1500 "$work/$fs/file" "${ops[@]}"
+        -s "$((seed + numbers[$fs]))" -N "${numbers[$fs]}" -S $pages -d 4000 \
+        "$work/$fs/file" "${ops[@]}"
 done
+
+# weather: the wire loses 0 to 10 %, in turn, until the writers are through
+weather() {
+    local loss fs
+    while :; do
+        for loss in 1 3 10 0; do
+            wire_netem delay 2ms loss $loss% reorder 3%
+            running slow || fail "the receiver: $(<"$work/slow.log")"
+            wait_growth LinetlsRecords 200
+            for fs in ext4 xfs btrfs tmpfs overlay; do
+                ! running "writer-$fs" || continue 2
+            done
+            return
+        done
+    done
+}
+
+weather
 total=0
 for fs in ext4 xfs btrfs tmpfs overlay; do
     finish "writer-$fs" || fail "writer-$fs: $(<"$work/writer-$fs.log")"

@@ -5,7 +5,7 @@
 # memory: 3072
 #
 # How long open() for writing waits, with 1, 100 and 1,000 connections that have
-# the file in flight and whose clients read slowly or not at all.
+# the file in flight, from many places on, and whose clients read nothing.
 set -eu
 # shellcheck source=test/vm/lib-guard.sh disable=SC2119
 . "$(dirname "$0")/lib-guard.sh"
@@ -13,8 +13,8 @@ set -eu
 ulp_begin
 echo 1 >/sys/kernel/tracing/events/linetls/linetls_guard_end/enable
 for n in 1 100 1000; do
-    for round in 1 2 3; do
-        rm -f "$work/full" "$work/go"
+    for round in 1 2; do
+        rm -f "$work/full"
         # Another file each time: this one is not guarded again so soon.
         make_guarded "$work/file.$n.$round" 2560
         downloads_start in "$n" -b 20000 -w "$work/go"
@@ -26,9 +26,10 @@ for n in 1 100 1000; do
         tail -n 1 /sys/kernel/tracing/trace
         line=$(tail -n 1 "$work/write.log")
         is_le "${line##* }" 3000000 "us that a writer has waited"
-        touch "$work/go"
-        downloads_end in out
-        is_eq "$(sender_count out guarded)" "$n" "announcements"
+        # The rest would take an hour.
+        stop out KILL
+        stop in KILL
+        wait_idle 120
         rm "$work/file.$n.$round"
         wait_for no_guards
     done

@@ -41,7 +41,7 @@ downloads_send() {
     while [ $# -gt 0 ]; do
         case $1 in
         /*) files+=("$1") ;;
-        -[naujmbsef])
+        -[naujmbsefv])
             args+=("$1")
             [ "$1" = -a ] || { args+=("$2"); shift; }
             ;;
@@ -63,6 +63,30 @@ downloads_end() {
 # sender_count NAME zerocopy|copied|guarded|refused
 sender_count() {
     log_field "$1" "^responses .*\\b$2 ([0-9]+)"
+}
+
+# held_downloads FILE: 4 of them by the device, all sockets full, none read. The
+# device begins each packet with the record's first byte: it reads again what it
+# has sent already, and sees if that has changed.
+held_downloads() {
+    echo 1 >"/sys/kernel/debug/linetls_nic/$TLS_DEV/force_resync"
+    rm -f "$work/full" "$work/go"
+    downloads_start in 4 -b 20000 -w "$work/go"
+    downloads_send out -m 0 -n 4 -j 4 -f "$work/full" -o "$1"
+    wait_for -t 60 test -e "$work/full"
+    is_eq "$(ulp_stat LinetlsGuards)" 1 "guards"
+}
+
+# held_released: they go on; what was sent before a writer came is old.
+held_released() {
+    touch "$work/go"
+    downloads_end in out
+    is_eq "$(sender_count out guarded)" 4 "announcements"
+    is_gt "$(sender_count out zerocopy)" 50000 "zero-copy"
+    # A unit that zero-copy ends in may be of both.
+    is_le "$(sender_count out zerocopy)" \
+        $(($(log_field in '^responses .* old ([0-9]+)') + 64)) \
+        "bytes by zero-copy, against those from before the writer"
 }
 
 # make_fs TYPE [MKFS OPTIONS]: a file system on a loop device, at $work/TYPE.

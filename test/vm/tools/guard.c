@@ -25,10 +25,10 @@ void guard_fill(void *buf, size_t len, uint64_t pos, uint64_t version)
     }
 }
 
-uint64_t *guard_versions(const char *file)
+struct guard_versions *guard_versions(const char *file)
 {
     int fd = open(file, O_RDWR | O_CREAT, 0644);
-    uint64_t *p;
+    struct guard_versions *p;
 
     if (fd < 0 || ftruncate(fd, sizeof(*p)))
         err(1, "%s", file);
@@ -39,10 +39,12 @@ uint64_t *guard_versions(const char *file)
     return p;
 }
 
-int guard_check(const struct guard_unit *unit, uint64_t pos, uint64_t newest)
+int guard_check(const struct guard_unit *unit, uint64_t pos, uint64_t oldest,
+                uint64_t newest)
 {
     if (!unit->page && !unit->unit && !unit->version)
         return 1;
     return unit->page == pos / GUARD_PAGE && unit->unit == unit_number(pos) &&
-           unit->version && unit->version <= newest;
+           unit->version && unit->version >= oldest &&
+           unit->version <= newest;
 }

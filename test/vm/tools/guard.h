@@ -21,13 +21,28 @@ struct guard_unit {
 /* @len bytes of @version at @pos, both multiples of sizeof(struct guard_unit). */
 void guard_fill(void *buf, size_t len, uint64_t pos, uint64_t version);
 
-/*
- * The newest version so far, of all files, shared through @file, which is
- * made if need be. A writer takes the next one before it writes.
- */
-uint64_t *guard_versions(const char *file);
+#define GUARD_FILES 16
 
-/* Is the unit at @pos of a version up to @newest, or a hole? */
-int guard_check(const struct guard_unit *unit, uint64_t pos, uint64_t newest);
+/*
+ * What writers say to those who check.
+ * @newest: the newest version so far, of all files; a writer takes the next one
+ *          before it writes
+ * @whole:  for each file, by a number that its writer is given, the version
+ *          that all of its first so many pages have had, or a newer one, since
+ *          that was written here
+ */
+struct guard_versions {
+    uint64_t newest;
+    struct {
+        uint32_t version, pages;
+    } whole[GUARD_FILES];
+};
+
+/* Shared through @file, which is made if need be. */
+struct guard_versions *guard_versions(const char *file);
+
+/* Is the unit at @pos of a version from @oldest to @newest, or a hole? */
+int guard_check(const struct guard_unit *unit, uint64_t pos, uint64_t oldest,
+                uint64_t newest);
 
 #endif

@@ -11,22 +11,36 @@
  *       W:FILE                open for writing, and keep it open
  *       m:FILE                map shared and writable, and close
  *       o:FILE                open for writing, and close
+ *       l:FILE                take an exclusive lease, which is not given back
+ *                             when somebody wants it, and announce FILE
+ *       x:FILE d:DISK,FILE    map shared and writable, pin the pages for somebody
+ *                             to write to them (guard_pin.h), unmap and close
+ *       v:FILE                enable fs-verity
+ *       memfd:                announce one
+ *       stay:                 be there until the end, after "staying"
  *       u:                    undo W and m
  *       len:N                 an option of N bytes
  *       nokeys:               announce on a socket without TLS_TX
  *       again:FILE            announce it as often as possible, for ever
+ *       send:FILE             the same, and send what the socket holds of it each
+ *                             time that it can be guarded
  *   For each announcement prints "STEP ERRNO REASON", ERRNO is "ok" or a name.
  */
 #define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fsverity.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "guard_pin.h"
 #include "ulp_refusals.h"
 
 #define MAP_LEN 4096
@@ -93,6 +107,84 @@ static void announce_again(int sock, const char *file)
         setsockopt(sock, SOL_TLS, LINETLS_TX_FILE, &fd, sizeof(fd));
 }
 
+/* The socket is full of the file, in new pages, from then on. */
+static void refill(const struct pair *p, int fd)
+{
+    static char buf[65536];
+    off_t off = 0;
+
+    while (recv(p->peer, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+        ;
+    while (sendfile(p->fd, fd, &off, sizeof(buf)) > 0)
+        ;
+}
+
+static void announce_and_send(const struct pair *p, const char *file)
+{
+    int fd = must_open(file, O_RDONLY);
+
+    fcntl(p->fd, F_SETFL, O_NONBLOCK);
+    for (;;)
+        if (!setsockopt(p->fd, SOL_TLS, LINETLS_TX_FILE, &fd, sizeof(fd)))
+            refill(p, fd);
+}
+
+static void announce_leased(int sock, const char *step, const char *file)
+{
+    int fd = must_open(file, O_RDONLY);
+
+    signal(SIGIO, SIG_IGN);
+    if (fcntl(fd, F_SETLEASE, F_WRLCK))
+        err(1, "exclusive lease on %s", file);
+    announce(sock, step, fd, sizeof(fd));
+    close(fd);
+}
+
+static void announce_memfd(int sock, const char *step)
+{
+    int fd = memfd_create("guard_announce", 0);
+
+    if (fd < 0)
+        err(1, "memfd_create");
+    announce(sock, step, fd, sizeof(fd));
+    close(fd);
+}
+
+static void enable_verity(const char *file)
+{
+    struct fsverity_enable_arg arg = {
+        .version = 1,
+        .hash_algorithm = FS_VERITY_HASH_ALG_SHA256,
+        .block_size = 4096,
+    };
+    int fd = must_open(file, O_RDONLY);
+
+    if (ioctl(fd, FS_IOC_ENABLE_VERITY, &arg))
+        err(1, "fs-verity on %s", file);
+    close(fd);
+}
+
+/* DISK,FILE */
+static void pin_from(const char *arg)
+{
+    const char *file = strchr(arg, ',');
+    char *disk;
+
+    if (!file)
+        errx(2, "no disk and file: %s", arg);
+    disk = strndup(arg, file - arg);
+    pin_for_disk(file + 1, disk);
+    free(disk);
+}
+
+static void stay(void)
+{
+    puts("staying");
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+
 static void hold(const char *step, const char *file)
 {
     held = must_open(file, O_RDWR);
@@ -123,9 +215,10 @@ static void without_keys(void)
     announce(p.fd, "nokeys:", 0, sizeof(int));
 }
 
-static void run(int sock, const char *step)
+static void run(const struct pair *p, const char *step)
 {
     const char *arg = strchr(step, ':');
+    int sock = p->fd;
 
     if (!arg)
         errx(2, "no step: %s", step);
@@ -140,12 +233,26 @@ static void run(int sock, const char *step)
         without_keys();
     else if (!strncmp(step, "again:", 6))
         announce_again(sock, arg);
+    else if (!strncmp(step, "send:", 5))
+        announce_and_send(p, arg);
     else if (*step == 'r')
         announce_file(sock, step, arg, O_RDONLY | O_NONBLOCK);
     else if (*step == 'w')
         announce_file(sock, step, arg, O_WRONLY);
     else if (*step == 'p')
         announce_file(sock, step, arg, O_PATH);
+    else if (!strcmp(step, "memfd:"))
+        announce_memfd(sock, step);
+    else if (!strcmp(step, "stay:"))
+        stay();
+    else if (*step == 'l')
+        announce_leased(sock, step, arg);
+    else if (*step == 'x')
+        pin_for_packets(arg);
+    else if (*step == 'd')
+        pin_from(arg);
+    else if (*step == 'v')
+        enable_verity(arg);
     else if (*step == 'W' || *step == 'm')
         hold(step, arg);
     else if (*step == 'o')
@@ -165,6 +272,6 @@ int main(int argc, char **argv)
     set_ulp(p.fd, "linetls");
     set_keys(p.fd, TLS_TX, &keys);
     for (int i = 1; i < argc; i++)
-        run(p.fd, argv[i]);
+        run(&p, argv[i]);
     return 0;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Many downloads of files that change. Every response is a connection: its
- * first record says where in the file it begins, then come the file's bytes to
- * its end, by sendfile().
+ * Many downloads of files that change. Every response is a connection: first
+ * it says where in the file it begins, and which version of the whole file was
+ * there already when it did; then come the file's bytes to its end, by
+ * sendfile().
  *
  *   guard_peer recv [OPTIONS] PORT
  *       Print "listening", take connections on the kernel's own ULP "tls",
@@ -12,10 +13,12 @@
  *       "wrong bytes".
  *       -n  so many responses (default 1) -v  file with the newest version
  *       -b  SO_RCVBUF                     -w  read nothing before this exists
+ *       -A  until then, acknowledge up to so many bytes that have not come
  *       -r  each connection reads at most so many KiB a second, every second
  *           one only with -H
  *   guard_peer send [OPTIONS] HOST PORT FILE...
- *       Send FILEs in turn, from anywhere in them. Prints at the end
+ *       Send FILEs in turn, from anywhere in them. FILE@N has the number N in
+ *       what its writer says (guard.h, -v). Prints at the end
  *       "responses N zerocopy N copied N guarded N refused N", the counts of
  *       bytes as in LINETLS_TX_STATUS.
  *       -n  so many responses (default 1) -j  at once (default 1)
@@ -24,6 +27,7 @@
  *       -b  SO_SNDBUF                     -s  seed
  *       -o  always from the beginning     -e  file whose existence ends it
  *       -f  touch this file when all sockets are full, or done
+ *       -v  file with the versions
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -43,6 +47,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "guard_ahead.h"
 #include "ulp.h"
 
 #ifndef TLS_TX_ZEROCOPY_RO
@@ -56,11 +61,13 @@ struct conn {
     int fd, file;
     uint64_t pos;           /* receiver: bytes so far; sender: in the file */
     uint64_t start;
+    uint32_t oldest, oldest_pages;
     off_t end;
     long long budget;       /* receiver: bytes that may be read now */
     bool slow;
     size_t carry;
     char part[HEADER];
+    struct ahead ahead;
 };
 
 static struct keys keys;
@@ -97,7 +104,9 @@ struct receiver {
     uint64_t first;
     long rate;
     bool half;
-    const uint64_t *newest;
+    const struct guard_versions *versions;
+    uint32_t ahead;
+    struct conn *last;
     struct conn **slow;
     unsigned long num_slow;
 };
@@ -110,18 +119,31 @@ static void bad(const struct conn *c, const char *what)
     exit(1);
 }
 
+static bool is_good(const struct receiver *r, const struct conn *c,
+                    const struct guard_unit *unit)
+{
+    uint64_t pos = c->start + c->pos - HEADER;
+    bool whole = pos / GUARD_PAGE < c->oldest_pages;
+
+    return guard_check(unit, pos, whole ? c->oldest : 0,
+                       __atomic_load_n(&r->versions->newest,
+                                       __ATOMIC_SEQ_CST));
+}
+
 static void check_unit(struct receiver *r, struct conn *c, const void *data)
 {
     struct guard_unit unit;
 
     memcpy(&unit, data, sizeof(unit));
-    if (c->pos == 0)
+    if (c->pos == 0) {
         c->start = unit.version;
-    else if (!guard_check(&unit, c->start + c->pos - HEADER,
-                          __atomic_load_n(r->newest, __ATOMIC_SEQ_CST)))
+        c->oldest = unit.page;
+        c->oldest_pages = unit.unit;
+    } else if (!is_good(r, c, &unit)) {
         bad(c, "wrong bytes");
-    else if (unit.version && unit.version <= r->first)
+    } else if (unit.version && unit.version <= r->first) {
         r->old += sizeof(unit);
+    }
     c->pos += sizeof(unit);
 }
 
@@ -190,6 +212,9 @@ static void take_connection(struct receiver *r, int ep, int lfd)
     c->fd = accept(lfd, NULL, NULL);
     if (c->fd < 0)
         err(1, "accept");
+    if (r->ahead)
+        ahead_note(&c->ahead, c->fd);
+    r->last = c;
     set_ulp(c->fd, "tls");
     set_keys(c->fd, TLS_RX, &keys);
     /* The peer waits for this: records in the queue before TLS_RX are lost. */
@@ -216,6 +241,13 @@ static void receive_slowly(struct receiver *r, long long ms)
     }
 }
 
+/* How much the peer has sent is not known here: all that it can be. */
+static void acknowledge_ahead(const struct receiver *r)
+{
+    for (uint32_t n = 1000; r->last && n < r->ahead; n += 1000)
+        ahead_ack(&r->last->ahead, 1, n);
+}
+
 static int do_recv(int argc, char **argv)
 {
     struct receiver r = {.responses = 1};
@@ -224,21 +256,22 @@ static int do_recv(int argc, char **argv)
     int ep = epoll_create1(0), opt, rcvbuf = 0;
     long long last = now_ms();
 
-    while ((opt = getopt(argc, argv, "n:v:b:w:r:H")) != -1) {
+    while ((opt = getopt(argc, argv, "n:v:b:w:r:A:H")) != -1) {
         switch (opt) {
         case 'n': r.responses = strtoul(optarg, NULL, 0); break;
         case 'v': versions = optarg; break;
         case 'b': rcvbuf = atoi(optarg); break;
         case 'w': hold = optarg; break;
         case 'r': r.rate = atol(optarg); break;
+        case 'A': r.ahead = strtoul(optarg, NULL, 0); break;
         case 'H': r.half = true; break;
         default: return 2;
         }
     }
     if (argc - optind != 1 || !versions)
         errx(2, "usage: guard_peer recv -v FILE [OPTIONS] PORT");
-    r.newest = guard_versions(versions);
-    r.first = *r.newest;
+    r.versions = guard_versions(versions);
+    r.first = r.versions->newest;
     listener.fd = listen_on(atoi(argv[optind]), 4096, rcvbuf);
     watch(ep, &listener, EPOLLIN);
     puts("listening");
@@ -258,7 +291,9 @@ static int do_recv(int argc, char **argv)
         if (held && n)
             poll(NULL, 0, 1);
         if (now_ms() - last >= TICK_MS) {
-            if (!held)
+            if (held)
+                acknowledge_ahead(&r);
+            else
                 receive_slowly(&r, now_ms() - last);
             last = now_ms();
         }
@@ -271,10 +306,14 @@ static int do_recv(int argc, char **argv)
 
 struct sender {
     const char *ulp, *host, *port, *until, *full;
+    struct guard_versions *versions;
     int mode, sndbuf;
     unsigned long responses, jobs, begun, active;
     bool zerocopy_ro, no_announce, whole;
-    char **files;
+    struct source {
+        char *name;
+        unsigned int number;
+    } *files;
     int num_files;
     unsigned long long zerocopy, copied, guarded, refused;
 };
@@ -317,6 +356,7 @@ static int open_file(const char *file)
 
 static void begin(struct sender *s, int ep)
 {
+    const struct source *file = &s->files[s->begun % s->num_files];
     struct conn *c = calloc(1, sizeof(*c));
     struct guard_unit head = {0};
     struct stat st;
@@ -326,7 +366,12 @@ static void begin(struct sender *s, int ep)
     if (read(c->fd, &byte, 1) != 1)
         err(1, "read");
     secure(s, c->fd);
-    c->file = open_file(s->files[s->begun % s->num_files]);
+    /* It may be another file by the time it is opened: a newer one. */
+    if (s->versions) {
+        head.page = s->versions->whole[file->number].version;
+        head.unit = s->versions->whole[file->number].pages;
+    }
+    c->file = open_file(file->name);
     if (fstat(c->file, &st))
         err(1, "fstat");
     if (!s->whole && st.st_size > GUARD_PAGE && random() % 2)
@@ -411,6 +456,22 @@ static void send_all(struct sender *s)
     }
 }
 
+/* FILE or FILE@N, of which 0 is nobody's number. */
+static void take_files(struct sender *s, char **names, int n)
+{
+    s->files = calloc(n, sizeof(*s->files));
+    s->num_files = n;
+    for (int i = 0; i < n; i++) {
+        char *at = strrchr(names[i], '@');
+
+        s->files[i].name = names[i];
+        if (!at)
+            continue;
+        *at = '\0';
+        s->files[i].number = strtoul(at + 1, NULL, 0) % GUARD_FILES;
+    }
+}
+
 static int do_send(int argc, char **argv)
 {
     struct sender s = {
@@ -418,7 +479,7 @@ static int do_send(int argc, char **argv)
     };
     int opt;
 
-    while ((opt = getopt(argc, argv, "n:j:u:m:b:s:e:f:zao")) != -1) {
+    while ((opt = getopt(argc, argv, "n:j:u:m:b:s:e:f:v:zao")) != -1) {
         switch (opt) {
         case 'n': s.responses = strtoul(optarg, NULL, 0); break;
         case 'j': s.jobs = strtoul(optarg, NULL, 0); break;
@@ -428,6 +489,7 @@ static int do_send(int argc, char **argv)
         case 's': srandom(strtoul(optarg, NULL, 0)); break;
         case 'e': s.until = optarg; break;
         case 'f': s.full = optarg; break;
+        case 'v': s.versions = guard_versions(optarg); break;
         case 'z': s.zerocopy_ro = true; break;
         case 'a': s.no_announce = true; break;
         case 'o': s.whole = true; break;
@@ -438,8 +500,7 @@ static int do_send(int argc, char **argv)
         errx(2, "usage: guard_peer send [OPTIONS] HOST PORT FILE...");
     s.host = argv[optind];
     s.port = argv[optind + 1];
-    s.files = argv + optind + 2;
-    s.num_files = argc - optind - 2;
+    take_files(&s, argv + optind + 2, argc - optind - 2);
     send_all(&s);
     if (s.full)
         touch(s.full);

@@ -6,14 +6,15 @@
  *       Change FILE by one OP after another, by all kinds of them at random if
  *       there are several. Prints "writes N" and how long open() and truncate()
  *       have waited: "wait us p50 N p90 N p99 N max N".
- *       -v  file with the newest version (default FILE.version)
+ *       -v  file with the versions (default FILE.version)
+ *       -N  the file's number there, 1 to 15
  *       -n  so many times (default 1)     -s  seed
  *       -S  size of the file in pages     -d  at most so many ms between two
- *       -u  go on until this file exists
+ *       -u  go on until this file exists  -w  begin when this one does
  *
  * OPs: create (the whole file, new), rewrite (all in place), page (some pages
- * in place), append, truncate, shrink (truncate() by name, to no page's end),
- * replace (a new file renamed over it), mmap, direct, punch, zero, reflink,
+ * in place), append, truncate, cut (truncate() by name, to no page's end), shrink
+ * (the same, then rewrite), replace (a new file renamed over it), mmap, direct, punch, zero, reflink,
  * chmod, unlink (and a new file), open (and close).
  */
 #define _GNU_SOURCE
@@ -39,7 +40,9 @@
 #define RUN 64 /* pages at once */
 
 static const char *path;
-static uint64_t *newest;
+static struct guard_versions *versions;
+static unsigned int number;
+static uint64_t version_written;
 static unsigned long pages = 256;
 static unsigned int *waits, num_waits;
 static char *buf;
@@ -76,13 +79,14 @@ static int open_timed(const char *file, int flags)
 
 static uint64_t next_version(void)
 {
-    return __atomic_add_fetch(newest, 1, __ATOMIC_SEQ_CST);
+    return __atomic_add_fetch(&versions->newest, 1, __ATOMIC_SEQ_CST);
 }
 
 static void write_pages(int fd, unsigned long first, unsigned long n)
 {
     uint64_t version = next_version();
 
+    version_written = version;
     while (n) {
         unsigned long run = n < RUN ? n : RUN;
         size_t len = run * GUARD_PAGE;
@@ -154,7 +158,7 @@ static void op_truncate(void)
     done(fd);
 }
 
-static void op_shrink(void)
+static void op_cut(void)
 {
     unsigned long long start = now_us();
 
@@ -162,6 +166,11 @@ static void op_shrink(void)
     if (truncate(path, pick(pages * GUARD_PAGE) | 1))
         err(1, "truncate %s", path);
     note_wait(start);
+}
+
+static void op_shrink(void)
+{
+    op_cut();
     op_rewrite();
 }
 
@@ -272,25 +281,46 @@ static void op_open(void)
     done(open_timed(path, O_WRONLY));
 }
 
+/* @whole: all pages are of the version that was written last, or newer. */
 static const struct {
     const char *name;
     void (*run)(void);
+    bool whole;
 } ops[] = {
-    {"create", op_create},     {"rewrite", op_rewrite}, {"page", op_page},
-    {"append", op_append},     {"truncate", op_truncate},
-    {"shrink", op_shrink},     {"replace", op_replace}, {"mmap", op_mmap},
-    {"direct", op_direct},     {"punch", op_punch},     {"zero", op_zero},
-    {"reflink", op_reflink},   {"chmod", op_chmod},     {"unlink", op_unlink},
-    {"open", op_open},
+    {"create", op_create, true},
+    {"rewrite", op_rewrite, true},
+    {"page", op_page, false},
+    {"append", op_append, false},
+    {"truncate", op_truncate, true},
+    {"cut", op_cut, false},
+    {"shrink", op_shrink, true},
+    {"replace", op_replace, true},
+    {"mmap", op_mmap, false},
+    {"direct", op_direct, false},
+    {"punch", op_punch, false},
+    {"zero", op_zero, false},
+    {"reflink", op_reflink, true},
+    {"chmod", op_chmod, false},
+    {"unlink", op_unlink, true},
+    {"open", op_open, false},
 };
+
+static void note_whole(void)
+{
+    versions->whole[number].pages = pages;
+    __atomic_store_n(&versions->whole[number].version, version_written,
+                     __ATOMIC_SEQ_CST);
+}
 
 static void run(const char *name)
 {
     for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-        if (!strcmp(ops[i].name, name)) {
-            ops[i].run();
-            return;
-        }
+        if (strcmp(ops[i].name, name))
+            continue;
+        ops[i].run();
+        if (number && ops[i].whole)
+            note_whole();
+        return;
     }
     errx(2, "no operation %s", name);
 }
@@ -310,18 +340,20 @@ static unsigned int quantile(int percent)
 int main(int argc, char **argv)
 {
     unsigned long count = 1, delay = 0, i;
-    const char *versions = NULL, *until = NULL;
+    const char *shared = NULL, *until = NULL, *when = NULL;
     char name[4096];
     int opt;
 
-    while ((opt = getopt(argc, argv, "+v:n:s:S:d:u:")) != -1) {
+    while ((opt = getopt(argc, argv, "+v:N:n:s:S:d:u:w:")) != -1) {
         switch (opt) {
-        case 'v': versions = optarg; break;
+        case 'v': shared = optarg; break;
+        case 'N': number = strtoul(optarg, NULL, 0) % GUARD_FILES; break;
         case 'n': count = strtoul(optarg, NULL, 0); break;
         case 's': srandom(strtoul(optarg, NULL, 0)); break;
         case 'S': pages = strtoul(optarg, NULL, 0); break;
         case 'd': delay = strtoul(optarg, NULL, 0); break;
         case 'u': until = optarg; break;
+        case 'w': when = optarg; break;
         default: return 2;
         }
     }
@@ -329,11 +361,13 @@ int main(int argc, char **argv)
         errx(2, "usage: guard_write [OPTIONS] FILE OP...");
     path = argv[optind++];
     snprintf(name, sizeof(name), "%s.version", path);
-    newest = guard_versions(versions ? versions : name);
+    versions = guard_versions(shared ? shared : name);
     waits = calloc(MAX_WAITS, sizeof(*waits));
     buf = aligned_alloc(GUARD_PAGE, RUN * GUARD_PAGE);
     if (!waits || !buf)
         errx(1, "no memory");
+    while (when && access(when, F_OK))
+        poll(NULL, 0, 1);
     for (i = 0; i < count && (!until || access(until, F_OK)); i++) {
         run(argv[optind + pick(argc - optind)]);
         if (delay)
