@@ -427,13 +427,17 @@ static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
  * Something on the way to the device may lose every packet that is marked:
  * netem, for one, takes their socket from them, and the core drops them. After
  * timeouts in a row the device is passed by for a while. That the network lost
- * the packets is more likely, and makes no difference to the peer.
+ * the packets is more likely, and makes no difference to the peer. What is lost
+ * before TCP's call returns TCP takes for not sent, and probes.
  */
 static bool is_stalled(const struct sock *sk, struct linetls_ctx *ctx)
 {
+	const struct inet_connection_sock *icsk = inet_csk(sk);
+
 	if (ctx->mode == LINETLS_TX_MODE_REQUIRE)
 		return false;
-	if (unlikely(inet_csk(sk)->icsk_retransmits >= STALL_TIMEOUTS)) {
+	if (unlikely(icsk->icsk_retransmits >= STALL_TIMEOUTS ||
+		     icsk->icsk_probes_out >= STALL_TIMEOUTS)) {
 		ctx->stalled = true;
 		ctx->stalled_until = jiffies + STALL_PAUSE;
 	} else if (unlikely(ctx->stalled) &&
