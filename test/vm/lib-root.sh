@@ -5,10 +5,15 @@
 # lib-provider.sh: in a root that test/vm/root has fetched on the host, before
 # the guest was started.
 
+# use_root RELEASE: the functions below are about this one, which was entered.
+use_root() {
+    root=${LINETLS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/linetls}/root-$1
+}
+
 # enter_root RELEASE: what the tests need is in it at its usual place.
 enter_root() {
     local dir
-    root=${LINETLS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/linetls}/root-$1
+    use_root "$1"
     [ -d "$root" ] || skip "not fetched: test/vm/root $1"
     for dir in "$LINETLS_SRC" "$LINETLS_PROVIDER_DIR" /mnt/scratch; do
         mkdir -p "$root$dir"
