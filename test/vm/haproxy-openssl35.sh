@@ -19,7 +19,7 @@ need nginx curl gnutls-cli tcpdump openssl nc
 program=$LINETLS_SRC/build/patches/haproxy-3.0.11/haproxy
 [ -x "$program" ] || skip "patches/haproxy/build has not built 3.0.11"
 enter_root trixie
-cp "$program" "$root/usr/local/sbin/haproxy-patched"
+cp "$program" "$root/usr/sbin/haproxy-patched"
 is_eq "$(in_root haproxy -vv | sed -n 's/^Running on OpenSSL version : //p' |
     cut -d. -f1-2)" "OpenSSL 3.5" "its OpenSSL"
 haproxy_begin
