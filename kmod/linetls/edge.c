@@ -424,20 +424,29 @@ static struct sk_buff *encrypt_packet(struct linetls_ctx *ctx,
 }
 
 /*
+ * What is lost before TCP's call returns TCP takes for not sent, and probes, as
+ * it does where the peer's window is closed.
+ */
+static bool is_probing(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return inet_csk(sk)->icsk_probes_out >= STALL_TIMEOUTS &&
+	       before(tp->snd_nxt, tcp_wnd_end(tp));
+}
+
+/*
  * Something on the way to the device may lose every packet that is marked:
  * netem, for one, takes their socket from them, and the core drops them. After
  * timeouts in a row the device is passed by for a while. That the network lost
- * the packets is more likely, and makes no difference to the peer. What is lost
- * before TCP's call returns TCP takes for not sent, and probes.
+ * the packets is more likely, and makes no difference to the peer.
  */
 static bool is_stalled(const struct sock *sk, struct linetls_ctx *ctx)
 {
-	const struct inet_connection_sock *icsk = inet_csk(sk);
-
 	if (ctx->mode == LINETLS_TX_MODE_REQUIRE)
 		return false;
-	if (unlikely(icsk->icsk_retransmits >= STALL_TIMEOUTS ||
-		     icsk->icsk_probes_out >= STALL_TIMEOUTS)) {
+	if (unlikely(inet_csk(sk)->icsk_retransmits >= STALL_TIMEOUTS ||
+		     is_probing(sk))) {
 		ctx->stalled = true;
 		ctx->stalled_until = jiffies + STALL_PAUSE;
 	} else if (unlikely(ctx->stalled) &&
