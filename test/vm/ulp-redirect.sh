@@ -76,8 +76,8 @@ copied() {
     dropped=$(tx_dropped "$dev")
     begin_transfer
     wait_growth LinetlsDevicePackets 5
-    device=$(ulp_stat LinetlsDevicePackets)
     $copy
+    device=$(ulp_stat LinetlsDevicePackets)
     wait_for grew LinetlsDevicePackets $((device + 20))
     $end
     end_transfer
