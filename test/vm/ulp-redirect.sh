@@ -121,6 +121,7 @@ rerouted "nft mark" mark no_nft
 srv ip rule add fwmark 8 lookup 8
 ip -n srv route add $CLI4/32 dev eth1 src $SRV4 table 8 mtu 600
 lost "nft without DF" cut no_nft ulp_stat LinetlsDropFragment
+is_gt "$(mib cli Ip ReasmOKs)" 9 "packets in fragments of ciphertext"
 
 copied "tc mirror" "tc_egress egress mirror dev eth1" no_tc eth1
 copied "nft dup" "nft_egress dup to eth1" no_nft eth1
