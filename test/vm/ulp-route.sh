@@ -58,9 +58,10 @@ for there in eth0 tls0; do
         -b 20000 -R 100000
     wait_growth LinetlsSoftwarePackets 5
     is_eq "$(ulp_stat LinetlsCurrTxDevice)" 0 "on a device before it is asked"
+    refused=$(ulp_stat LinetlsReasonNoFeature)
     route_to $there
     [ $there = eth0 ] || wait_growth LinetlsDevicePackets 5
-    [ $there = tls0 ] || wait_growth LinetlsReasonNoFeature
+    [ $there = tls0 ] || wait_for grew LinetlsReasonNoFeature "$refused"
     touch "$work/enough"
     pair_done in out
     is_eq "$(status_of out reoffloads)" 0 "reoffloads, to $there"
