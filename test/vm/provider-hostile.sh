@@ -4,7 +4,7 @@
 # A client that breaks every rule, at every point of the protocol, gets the same
 # from nginx and s_server whether the provider is on or off: bytes, alerts, and
 # the way the connection ends. OpenSSL 3.0, and nginx of Debian 13 on 3.5.
-# shellcheck source-path=SCRIPTDIR disable=SC2119
+# shellcheck source-path=SCRIPTDIR disable=SC2034,SC2086,SC2119
 #
 # needs: long
 # kernels: 6.1
