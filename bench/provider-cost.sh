@@ -64,5 +64,5 @@ rows sockets "sockets, no module in the kernel"
 echo /sbin/modprobe >/proc/sys/kernel/modprobe
 modprobe linetls
 rows sockets "sockets, handed over"
-is_gt "$(awk '$1 == "LinetlsTxSw" {print $2}' /proc/net/linetls_stat)" $n \
+is_gt "$(awk '$1 == "LinetlsTxSw" {print $2}' /proc/net/linetls_stat)" "$n" \
     "connections that were handed over"
