@@ -293,34 +293,6 @@ static void environment_wins(void **state)
     unsetenv("LINETLS_USERSPACE_CIPHERS");
 }
 
-/* docs/provider.md has a row for each key, with its default and example. */
-static void keys_are_documented(void **state)
-{
-    const char *dir = getenv("srcdir");
-    static char doc[32768];
-    char path[512], text[256];
-    struct lt_key_doc key;
-    FILE *f;
-    size_t i;
-
-    (void)state;
-    snprintf(path, sizeof(path), "%s/../../docs/provider.md",
-        dir != NULL ? dir : ".");
-    f = fopen(path, "r");
-    assert_non_null(f);
-    doc[fread(doc, 1, sizeof(doc) - 1, f)] = '\0';
-    fclose(f);
-    for (i = 0; lt_config_key(i, &key); i++) {
-        snprintf(text, sizeof(text), "| `%s` | %s%s%s | `%s` |", key.name,
-            key.dflt[0] != '\0' ? "`" : "", key.dflt[0] != '\0' ? key.dflt
-            : "empty", key.dflt[0] != '\0' ? "`" : "", key.example);
-        if (strstr(doc, text) == NULL)
-            fail_msg("no row \"%s\"", text);
-        assert_int_not_equal(strlen(key.doc), 0);
-    }
-    assert_int_equal(i, 7);
-}
-
 static void no_file(void **state)
 {
     static const char *const none[] = { NULL };
@@ -363,7 +335,6 @@ int main(void)
         cmocka_unit_test(lists),
         cmocka_unit_test(programs),
         cmocka_unit_test(environment_wins),
-        cmocka_unit_test(keys_are_documented),
         cmocka_unit_test(no_file),
     };
 
