@@ -73,8 +73,8 @@ static void check_module(void)
     snprintf(deps, sizeof(deps), "/lib/modules/%s/modules.dep", uts.release);
     if (file_has(deps, "/linetls.ko"))
         say(BAD, "kernel",
-            "%s, module linetls is not loaded: modprobe linetls, and put its "
-            "name into /etc/modules-load.d/linetls.conf",
+            "%s, module linetls is not loaded: modprobe linetls, and see "
+            "modules-load.d(5)",
             uts.release);
     else
         say(BAD, "kernel",
@@ -267,8 +267,7 @@ static void check_openssl(void)
         check_provider(file);
     } else if (!line) {
         say(BAD, "openssl",
-            "%s does not activate the provider linetls: see "
-            "examples/openssl.cnf",
+            "%s does not activate the provider linetls: see linetls(7)",
             file);
     }
     NCONF_free(conf);
