@@ -111,6 +111,7 @@ wait_for() {
         limit=$2
         shift 2
     fi
+    [ "${LINETLS_KERNEL:-}" != debug ] || limit=$((limit * 6))
     end=$((SECONDS + limit))
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || fail "not within $limit s: $*"
