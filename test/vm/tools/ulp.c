@@ -52,7 +52,7 @@ void make_keys(struct keys *k, const char *version, const char *cipher,
 }
 
 /* The members of all struct tls12_crypto_info_* come in this order. */
-static socklen_t pack_keys(union crypto_info *ci, const struct keys *k)
+socklen_t pack_keys(union crypto_info *ci, const struct keys *k)
 {
     const struct cipher *c = k->cipher;
     unsigned char *p = (void *)(&ci->info + 1);

@@ -62,7 +62,10 @@ void fill_pattern(unsigned char *buf, size_t len, unsigned long long pos);
 void make_keys(struct keys *k, const char *version, const char *cipher,
                int generation);
 
-/* The first generation in the kernel's form; returns its length. */
+/* Keys in the kernel's form; returns its length. */
+socklen_t pack_keys(union crypto_info *ci, const struct keys *k);
+
+/* The same of the first generation. */
 socklen_t make_info(union crypto_info *ci, const char *version,
                     const char *cipher);
 
