@@ -177,6 +177,17 @@ static struct linetls_record *get_record(struct linetls_ctx *ctx, u32 seq)
 	return rec;
 }
 
+/* Was a packet without a record late, or is it none of ours? */
+static int no_record(struct linetls_ctx *ctx, u32 end)
+{
+	bool acked;
+
+	spin_lock(&ctx->offload->lock);
+	acked = !after(end, ctx->tracker.acked);
+	spin_unlock(&ctx->offload->lock);
+	return acked ? -EALREADY : -ENOENT;
+}
+
 /*
  * Bytes of acknowledged records at a packet's start: the peer has them and
  * trims them off (RFC 9293 section 3.10.7.4), so anything but plaintext may
@@ -262,7 +273,7 @@ static int encrypt_payload(struct linetls_ctx *ctx,
 		u32 start, n;
 
 		if (!rec)
-			return -ENOENT;
+			return no_record(ctx, end);
 		start = linetls_record_start(rec);
 		if (before(seq, start)) {
 			n = min(start - seq, end - seq);

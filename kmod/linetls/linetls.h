@@ -146,6 +146,7 @@ struct linetls_ahead {
  *		marker of tls.h: no bytes, ends where the offload begins
  * @head:	index of the oldest, free-running
  * @tail:	index after the newest
+ * @acked:	TCP sequence number that the peer has acknowledged up to
  *
  * Append and release are O(1), seek is O(log n). Protected by offload->lock.
  */
@@ -154,6 +155,7 @@ struct linetls_tracker {
 	u32 mask;
 	u32 head;
 	u32 tail;
+	u32 acked;
 };
 
 struct linetls_count {

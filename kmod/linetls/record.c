@@ -126,6 +126,7 @@ int linetls_tracker_init(struct linetls_ctx *ctx, u32 start_seq, u64 first_sn)
 	t->mask = TRACKER_MIN - 1;
 	t->head = 0;
 	t->tail = 0;
+	t->acked = start_seq;
 	ctx->offload->unacked_record_sn = marker->sn;
 	tracker_push(ctx, marker);
 	return 0;
@@ -207,6 +208,7 @@ void linetls_tracker_release(struct sock *sk, struct linetls_ctx *ctx,
 	u32 n = 0;
 
 	spin_lock_bh(&ctx->offload->lock);
+	t->acked = acked_seq;
 	if (ctx->dev_start_open && !before(acked_seq, ctx->dev_start))
 		ctx->dev_start_open = false;
 	while (t->head != t->tail) {

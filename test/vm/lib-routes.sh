@@ -173,14 +173,6 @@ for_seconds() {
     done
 }
 
-# Only what the peer had acknowledged may have been dropped.
-no_bad_drops() {
-    local bad
-    bad=$(ulp_stats | grep Drop | grep -v DropAcked |
-        grep -v '[[:space:]]0$') || return 0
-    fail "packets dropped: $bad"
-}
-
 # flips SECONDS VERSION BITS: transfers while the route flips between tls0 and
 # eth0; both encrypt, and what they send is one stream.
 flips() {

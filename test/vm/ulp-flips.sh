@@ -17,6 +17,6 @@ least=3
 far_netem rate 50mbit delay 1ms loss 3% reorder 5% duplicate 1%
 flips 5 1.2 128
 leak_free wire
-no_bad_drops
+no_drops
 wait_idle
 unload
