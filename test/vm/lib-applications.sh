@@ -61,7 +61,10 @@ END
 switch_provider() {
     local from=$root/etc/ssl/openssl.cnf.off
     [ "$1" = off ] || from=$LINETLS_SRC/examples/openssl.cnf
-    sed 's/^debug = .*/debug = 1/' "$from" >"$root/etc/ssl/openssl.cnf"
+    # What the example takes in is the file that it stands in for here.
+    sed 's/^debug = .*/debug = 1/
+        s,^\.include /etc/ssl/openssl.cnf$,&.off,' \
+        "$from" >"$root/etc/ssl/openssl.cnf"
 }
 
 # Programs of the root at the other end, which never have the provider.
