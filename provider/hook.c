@@ -87,6 +87,15 @@ static int insert_filter(SSL *ssl, const struct lt_socket *socket)
     return 1;
 }
 
+/*
+ * Neither DTLS nor QUIC. Of QUIC nothing else may be asked: its object is
+ * locked while it calls us, and most functions would wait for that lock.
+ */
+static int is_tls(const SSL *ssl)
+{
+    return (lt_ssl.SSL_version(ssl) >> 8) == SSL3_VERSION_MAJOR;
+}
+
 /* Returns 0 if the connection must not go on. */
 static int start_handshake(SSL *ssl)
 {
@@ -94,8 +103,7 @@ static int start_handshake(SSL *ssl)
     struct lt_socket socket;
     const char *refusal;
 
-    if (!lt_ssl.SSL_in_before(ssl)
-        || (lt_ssl.SSL_version(ssl) >> 8) != SSL3_VERSION_MAJOR)
+    if (!lt_ssl.SSL_in_before(ssl))
         return 1;
     if (lt_bio_is_filter(bio)) {
         lt_bio_restart(bio, ssl);
@@ -154,7 +162,7 @@ static struct ctx_hook *find_hook(const SSL_CTX *ctx)
  */
 static void on_keylog(const SSL *ssl, const char *line)
 {
-    BIO *bio = lt_ssl.SSL_get_wbio(ssl);
+    BIO *bio = is_tls(ssl) ? lt_ssl.SSL_get_wbio(ssl) : NULL;
     SSL_CTX_keylog_cb_func next
         = atomic_load(&find_hook(lt_ssl.SSL_get_SSL_CTX(ssl))->keylog);
 
@@ -196,7 +204,7 @@ static int on_security(const SSL *ssl, const SSL_CTX *ctx, int op, int bits,
         if (ssl == NULL) {
             if (hook != &orphan_hook)
                 arm_ctx((SSL_CTX *)ctx, hook);
-        } else if (lt_ssl.SSL_get_wbio(ssl) != NULL) {
+        } else if (is_tls(ssl) && lt_ssl.SSL_get_wbio(ssl) != NULL) {
             if (op == SSL_SECOP_VERSION)
                 ok = start_handshake((SSL *)ssl);
             keep_option((SSL *)ssl, hook);

@@ -4,6 +4,8 @@
  * handshakes over loopback; the kernel refuses every ULP (setsockopt() is
  * wrapped), so that all of them end in userspace TLS.
  */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <setjmp.h>
@@ -349,6 +351,40 @@ static void bio_pairs_are_left_alone(void **state)
     BIO_free(client_far);
 }
 
+/* OpenSSL 3.2 and later has it; these are tests of 3.0 first. */
+static void quic_is_left_alone(void **state)
+{
+    static const unsigned char alpn[] = { 2, 'h', '3' };
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(9),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    const SSL_METHOD *(*method)(void);
+    int (*set_blocking)(SSL *, int);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    SSL_CTX *ctx;
+    SSL *ssl;
+
+    (void)state;
+    *(void **)&method = dlsym(RTLD_DEFAULT, "OSSL_QUIC_client_method");
+    *(void **)&set_blocking = dlsym(RTLD_DEFAULT, "SSL_set_blocking_mode");
+    if (method == NULL || set_blocking == NULL) {
+        close(fd);
+        skip();
+    }
+    ctx = SSL_CTX_new(method());
+    ssl = SSL_new(ctx);
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_int_equal(SSL_set_fd(ssl, fd), 1);
+    assert_int_equal(SSL_set_alpn_protos(ssl, alpn, sizeof(alpn)), 0);
+    set_blocking(ssl, 0);
+    assert_true(SSL_connect(ssl) <= 0);
+    assert_false(lt_bio_is_filter(SSL_get_wbio(ssl)));
+    assert_false(lt_bio_is_filter(SSL_get_rbio(ssl)));
+    assert_int_equal(ulps_asked, 0);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(fd);
+}
+
 static void unix_socket_is_left_alone(void **state)
 {
     (void)state;
@@ -543,6 +579,7 @@ int main(void)
         TEST(separate_bios_are_left_alone),
         TEST(memory_bios_are_left_alone),
         TEST(bio_pairs_are_left_alone),
+        TEST(quic_is_left_alone),
         TEST(unix_socket_is_left_alone),
         TEST(own_wish_for_ktls_is_kept),
         TEST(sni_keeps_the_offload),

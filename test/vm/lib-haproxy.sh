@@ -39,7 +39,7 @@ END
 start_haproxy() {
     background haproxy srv "${with_provider[@]}" "$@" \
         -db -C "$work" -f haproxy.cfg
-    wait_for listening $NGINX_PORT
+    wait_for -t 120 listening "$NGINX_PORT"
 }
 
 # offloads CONNECTIONS CMD...: CMD makes that many, all on the device.
