@@ -56,7 +56,9 @@ downloads_send() {
 
 # downloads_end IN OUT: both ends are content.
 downloads_end() {
-    finish "$2" || fail "the sender failed: $(<"$work/$2.log")"
+    # It fails when the receiver has: that knows why.
+    finish "$2" ||
+        fail "the sender failed: $(<"$work/$2.log"), receiver: $(<"$work/$1.log")"
     finish "$1" || fail "the receiver failed: $(<"$work/$1.log")"
 }
 
