@@ -7,6 +7,7 @@
 # does not say is found out: a dirty kernel log, a panic, a hang.
 #
 # kernels: 6.1
+# needs: long
 set -eu
 
 run=${LINETLS_SRC:?}/test/vm/run
