@@ -9,33 +9,50 @@ set -eu
 
 ulp_begin
 pages=64
-make_guarded "$work/file" $pages
 pause=/sys/kernel/debug/linetls_nic/$TLS_DEV/pause
 # All of it comes at once, in the end.
 echo 4000000 >/proc/sys/net/core/rmem_max
 
-background writer "$guard_write" -v "$versions" -w "$work/write" -S $pages \
-    "$work/file" rewrite
-downloads_start in 1 -b 2000000 -A 400000 -w "$work/go"
-echo Y >"$pause"
-downloads_send out -n 1 -o "$work/file"
-finish out || fail "the sender failed: $(<"$work/out.log")"
-is_eq "$(sender_count out copied)" 0 "copied"
 # But for the last ones: where they end is not known to the peer.
 acknowledged() {
     [ "$(ulp_stat LinetlsRecordsTracked)" -le 2 ]
 }
-wait_for acknowledged
-: >"$work/write"
-finish writer || fail "the writer: $(<"$work/writer.log")"
-is_eq "$(ulp_stat LinetlsGuardBreaks)" 1 "writers"
-is_eq "$(nic_stat tx_tls_ctx_active)" 1 "connections in the device"
 
-: >"$work/go"
-echo N >"$pause"
-finish in || fail "the receiver failed: $(<"$work/in.log")"
+# rewritten FILE: it is, while the device has all of it. How long the first
+# acknowledgement can have been ago by then, in us, is in $took.
+rewritten() {
+    local breaks before
+    breaks=$(ulp_stat LinetlsGuardBreaks)
+    make_guarded "$1" $pages
+    rm -f "$work/go" "$work/write"
+    background writer "$guard_write" -v "$versions" -w "$work/write" \
+        -S $pages "$1" rewrite
+    downloads_start in 1 -b 2000000 -A 400000 -w "$work/go"
+    echo Y >"$pause"
+    before=${EPOCHREALTIME/./}
+    downloads_send out -n 1 -o "$1"
+    finish out || fail "the sender failed: $(<"$work/out.log")"
+    is_eq "$(sender_count out copied)" 0 "copied"
+    wait_for acknowledged
+    : >"$work/write"
+    finish writer || fail "the writer: $(<"$work/writer.log")"
+    took=$((${EPOCHREALTIME/./} - before))
+    is_eq "$(ulp_stat LinetlsGuardBreaks)" $((breaks + 1)) "writers"
+    : >"$work/go"
+    echo N >"$pause"
+    finish in || fail "the receiver failed: $(<"$work/in.log")"
+    wait_idle
+}
+
+# The guard minds what was acknowledged up to 2 s ago. A busy host may not get
+# that far in the time.
+for try in 1 2 3 4 5; do
+    rewritten "$work/file.$try"
+    [ "$took" -gt 1900000 ] || break
+    say "the writer came after $took us"
+done
+[ "$took" -le 1900000 ] || skip "too slow to tell"
 is_eq "$(log_field in '^responses .* old ([0-9]+)')" $((pages * 4096)) \
     "bytes from before the writer"
 is_eq "$(ulp_stat LinetlsGuardTorn)" 0 "pages that could not be detached"
-wait_idle
 unload
