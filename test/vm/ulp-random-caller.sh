@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# needs: long
 #
 # Whatever a local process calls, at random and from several threads at once,
 # while routes and the device change: the kernel does not complain, every call
