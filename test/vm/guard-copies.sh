@@ -23,12 +23,12 @@ download() {
 # slow_disk: one that takes 20 s for anything, $disk
 slow_disk() {
     local host=/sys/bus/pseudo/drivers/scsi_debug
-    modprobe scsi_debug dev_size_mb=8 || skip "no slow disk"
+    modprobe sd_mod && modprobe scsi_debug dev_size_mb=8 || skip "no slow disk"
     there() { compgen -G "$host/adapter0/host*/target*/*/block/*" >/dev/null; }
     wait_for there
     disk=/dev/$(basename "$(compgen -G "$host/adapter0/host*/target*/*/block/*")")
     wait_for test -b "$disk"
-    echo 20000000000 >$host/ndelay || echo $((20 * 250)) >$host/delay
+    echo $((20 * 250)) >$host/delay
 }
 
 # Linux 6.1 lets AF_XDP pin a file's pages, and direct I/O does not pin them.
