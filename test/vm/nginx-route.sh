@@ -39,6 +39,8 @@ download() {
     local before option=--ciphers
     [ "$version" != 1.3 ] || option=--tls13-ciphers
     before=$(ulp_stat LinetlsTxDevice)
+    # Slow until the last detour, however slow that is.
+    far_netem delay 2ms rate 3mbit
     background curl cli curl -sS --fail --max-time 120 \
         --cacert "$work/cert.pem" "--tlsv$version" --tls-max "$version" \
         $option "$cipher" -o "$work/got/$BIG" \
@@ -49,6 +51,7 @@ download() {
     software
     device
     running curl || fail "the download has ended before the last detour"
+    far_netem delay 2ms rate 50mbit
     finish curl || fail "curl: $(<"$work/curl.log")"
     cmp "$work/html/$BIG" "$work/got/$BIG"
     rm "$work/got/$BIG"
@@ -60,7 +63,6 @@ matrix_begin
 route_to tls0
 # Little is in flight, so that a download takes its time.
 srv sysctl -qw net.ipv4.tcp_wmem='4096 65536 262144'
-far_netem delay 2ms rate 8mbit
 start_nginx
 capture_start wire
 read -r version _ cipher <<<"${SUITES[3]}"
