@@ -63,7 +63,7 @@ all_allocations
 
 # What they depend on stays.
 modprobe -a tls linetls linetls_nic
-modprobe -r linetls linetls_nic
+rmmod linetls linetls_nic
 for module in linetls linetls_nic; do
     run_faults module "$(modinfo -n $module)" $module
 done
