@@ -6,7 +6,7 @@
 # timeout: 1500
 #
 # What only the debug kernel finds is found, and is the verdict: a use after
-# free, a lock that is never given back, memory that nobody has any more.
+# free, sleep with a lock held, memory that nobody has any more.
 set -eu
 
 run=${LINETLS_SRC:?}/test/vm/run
@@ -35,5 +35,5 @@ expect() {
 
 crash=/sys/kernel/debug/provoke-crash/DIRECT
 expect 'KASAN: use-after-free' "modprobe lkdtm; echo READ_AFTER_FREE >$crash"
-expect 'lock held when returning' "modprobe lkdtm; echo SPINLOCKUP >$crash"
+expect 'scheduling while atomic' "modprobe lkdtm; echo SPINLOCKUP >$crash"
 expect 'kmemleak: [0-9]+ new suspected' 'modprobe kmemleak-test'
