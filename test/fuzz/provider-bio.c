@@ -27,6 +27,7 @@
 #define SOL_TLS 282
 #define TCP_ULP 31
 #define FD 7
+#define HANDOVER 65536
 #define FULL 0
 #define BROKEN 255 /* as the socket's room */
 
@@ -35,7 +36,13 @@
 #define CTRL_CLEAR_RECORD_TYPE 75
 #define CTRL_SET_ZEROCOPY 90
 
-enum refusal { NO_ULP = 1, NO_MODE = 2, NO_KEYS = 4, NO_INFO = 8 };
+enum refusal {
+    NO_ULP = 1,
+    NO_MODE = 2,
+    NO_KEYS = 4,
+    NO_INFO = 8,
+    NO_HANDOVER = 16
+};
 
 static struct {
     int refuses; /* enum refusal */
@@ -138,6 +145,11 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value,
     check(level == SOL_TLS, "setsockopt() of another level");
     if (name == LINETLS_TX_MODE)
         return answer(kernel.refuses & NO_MODE, EINVAL);
+    if (name == LINETLS_TX_HANDOVER) {
+        check(len == sizeof(int) && *(const int *)value == HANDOVER,
+            "another handover than is configured");
+        return answer(kernel.refuses & NO_HANDOVER, EINVAL);
+    }
     return take_keys(value);
 }
 
@@ -548,7 +560,7 @@ static void step(int what, int a, int b)
     case 10: log_secret(a, b); break;
     case 11: ask(a, b); break;
     case 12: reader.room = b; receive((a << 8 | b) % 2048); break;
-    case 13: kernel.refuses = a & 15; break;
+    case 13: kernel.refuses = a & 31; break;
     case 14: ssl.finished = 1; break;
     case 15:
         if (a == 0)
@@ -628,6 +640,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lt_config.ulp = data[1] & 2 ? LT_ULP_TLS : LT_ULP_AUTO;
     lt_config.offload = (data[1] >> 2) % 3;
     ssl.is_there = !(data[0] & 64);
+    if ((data[1] & 16) && lt_config.offload != LT_OFFLOAD_REQUIRE)
+        lt_config.handover = HANDOVER;
     begin_reading();
     if (!make_chain(data[0]))
         return 0;
