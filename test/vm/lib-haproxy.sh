@@ -42,16 +42,6 @@ start_haproxy() {
     wait_for -t 120 listening "$NGINX_PORT"
 }
 
-# offloads CONNECTIONS CMD...: CMD makes that many, all on the device.
-offloads() {
-    local connections=$1 before
-    shift
-    before=$(ulp_stat LinetlsTxDevice)
-    "$@"
-    is_eq $(($(ulp_stat LinetlsTxDevice) - before)) "$connections" \
-        "on the device: $*"
-}
-
 # haproxy_downloads CONNECTIONS: all files, in each version and cipher, each
 # time over one connection; CONNECTIONS (1 or 0) of it are on the device.
 haproxy_downloads() {

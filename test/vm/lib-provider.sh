@@ -95,6 +95,16 @@ tls_stat() {
         awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'
 }
 
+# offloads CONNECTIONS CMD...: CMD makes that many, all on the device.
+offloads() {
+    local connections=$1 before
+    shift
+    before=$(ulp_stat LinetlsTxDevice)
+    "$@"
+    is_eq $(($(ulp_stat LinetlsTxDevice) - before)) "$connections" \
+        "on the device: $*"
+}
+
 # count PATTERN FILE: lines that have it
 count() {
     grep -c -- "$1" "$2" || :

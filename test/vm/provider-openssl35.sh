@@ -29,16 +29,6 @@ field() {
     log_field "$1" "$2 ([0-9]+)"
 }
 
-# offloads CONNECTIONS CMD...: CMD makes that many, all on the device.
-offloads() {
-    local connections=$1 before
-    shift
-    before=$(ulp_stat LinetlsTxDevice)
-    "$@"
-    is_eq $(($(ulp_stat LinetlsTxDevice) - before)) "$connections" \
-        "on the device: $*"
-}
-
 ciphers_12=(ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384)
 ciphers_13=(TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384)
 downloads() {

@@ -13,6 +13,7 @@
  *   -u BYTES   a KeyUpdate before each so many bytes
  *   -r         which asks the peer for one, too
  *   -e         end the connection when all is sent, before the peer does
+ *   -n BYTES   end it when so many have come, and all is sent
  *   -b BYTES   SO_SNDBUF
  *   -m         when a write has to wait, move the data, and spoil the place
  *   -K         libssl's own kTLS
@@ -40,7 +41,7 @@ static struct {
     int accepts, asks_peer, ends, moves, ktls, sndbuf;
     const char *address, *cert, *key, *suite, *in, *out;
     int port;
-    long every;
+    long every, enough;
 } opt;
 
 static struct {
@@ -83,7 +84,7 @@ static void parse(int argc, char **argv)
     opt.port = atoi(argv[3]);
     opt.cert = argv[4];
     optind = 5;
-    while ((c = getopt(argc, argv, "k:c:f:o:u:rb:emK")) != -1) {
+    while ((c = getopt(argc, argv, "k:c:f:o:u:rb:en:mK")) != -1) {
         switch (c) {
         case 'k': opt.key = optarg; break;
         case 'c': opt.suite = optarg; break;
@@ -92,6 +93,7 @@ static void parse(int argc, char **argv)
         case 'u': opt.every = atol(optarg); break;
         case 'r': opt.asks_peer = 1; break;
         case 'e': opt.ends = 1; break;
+        case 'n': opt.enough = atol(optarg); break;
         case 'm': opt.moves = 1; break;
         case 'K': opt.ktls = 1; break;
         case 'b': opt.sndbuf = atoi(optarg); break;
@@ -248,6 +250,12 @@ static short end(SSL *ssl)
     return 0;
 }
 
+static int may_end(void)
+{
+    return opt.ends || io.peer_closed
+        || (opt.enough != 0 && io.bytes_received >= opt.enough);
+}
+
 /*
  * libssl answers a KeyUpdate as soon as it has read it, and fails if there is
  * an unfinished write then. So nothing is read before that is done, and two
@@ -263,7 +271,7 @@ static void pump(SSL *ssl)
             pfd.events = transmit(ssl);
             if (io.all_sent)
                 continue;
-        } else if (!io.closing && (opt.ends || io.peer_closed)) {
+        } else if (!io.closing && may_end()) {
             pfd.events = end(ssl);
         }
         if (pfd.events == 0 && !io.peer_closed) {
