@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,13 +21,10 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <openssl/evp.h>
-#include <openssl/x509.h>
 
 #include "provider.h"
+#include "tls_pair.h"
 
-static EVP_PKEY *key;
-static X509 *cert;
 static int ulps_asked;
 
 int __real_setsockopt(int fd, int level, int name, const void *value,
@@ -55,22 +53,11 @@ struct connection {
 
 static struct connection c;
 
-static void tcp_pair(int pair[2])
+static void blocking_pair(int pair[2])
 {
-    struct sockaddr_in addr = { .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof(addr);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-
-    assert_true(listener >= 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&addr, len), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    getsockname(listener, (struct sockaddr *)&addr, &len);
-    pair[1] = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(pair[1], (struct sockaddr *)&addr, len), 0);
-    pair[0] = accept(listener, NULL, NULL);
-    assert_true(pair[0] >= 0);
-    close(listener);
+    tcp_pair(&pair[0], &pair[1]);
+    fcntl(pair[0], F_SETFL, 0);
+    fcntl(pair[1], F_SETFL, 0);
 }
 
 static SSL_CTX *server_ctx(void)
@@ -78,8 +65,7 @@ static SSL_CTX *server_ctx(void)
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
     assert_non_null(ctx);
-    assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
-    assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
+    tls_pair_certify(ctx);
     return ctx;
 }
 
@@ -95,7 +81,7 @@ static int set_up(void **state)
     if (!lt_bio_init() || !lt_hook_enable(&cfg))
         return -1;
     lt_config = cfg;
-    tcp_pair(c.sockets);
+    blocking_pair(c.sockets);
     c.server_ctx = server_ctx();
     c.client_ctx = SSL_CTX_new(TLS_client_method());
     c.server = SSL_new(c.server_ctx);
@@ -214,7 +200,7 @@ static void again_on_a_cleared_ssl(void **state)
     assert_int_equal(SSL_clear(c.client), 1);
     talk();
     assert_true(has_filter(c.server));
-    tcp_pair(next);
+    blocking_pair(next);
     assert_int_equal(SSL_clear(c.server), 1);
     assert_int_equal(SSL_clear(c.client), 1);
     SSL_set_fd(c.server, next[0]);
@@ -405,8 +391,7 @@ static void own_wish_for_ktls_is_kept(void **state)
     SSL_CTX_free(c.server_ctx);
     c.server_ctx = SSL_CTX_new(TLS_server_method());
     SSL_CTX_set_options(c.server_ctx, SSL_OP_ENABLE_KTLS);
-    SSL_CTX_use_certificate(c.server_ctx, cert);
-    SSL_CTX_use_PrivateKey(c.server_ctx, key);
+    tls_pair_certify(c.server_ctx);
     c.server = SSL_new(c.server_ctx);
     SSL_set_fd(c.server, c.sockets[0]);
     wrap_server_bio(BIO_new(BIO_f_null()));
@@ -537,35 +522,6 @@ static void nothing_after_the_provider_is_gone(void **state)
     assert_true(lt_hook_enable(&lt_config));
 }
 
-static int make_certificate(void **state)
-{
-    X509_NAME *name;
-
-    (void)state;
-    key = EVP_EC_gen("P-256");
-    cert = X509_new();
-    if (key == NULL || cert == NULL)
-        return -1;
-    X509_set_version(cert, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-    X509_set_pubkey(cert, key);
-    name = X509_get_subject_name(cert);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-        (const unsigned char *)"localhost", -1, -1, 0);
-    X509_set_issuer_name(cert, name);
-    return X509_sign(cert, key, EVP_sha256()) <= 0;
-}
-
-static int free_certificate(void **state)
-{
-    (void)state;
-    X509_free(cert);
-    EVP_PKEY_free(key);
-    return 0;
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -592,6 +548,5 @@ int main(void)
     };
 
     signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests_name("provider-hook", tests,
-        make_certificate, free_certificate);
+    return cmocka_run_group_tests_name("provider-hook", tests, NULL, NULL);
 }

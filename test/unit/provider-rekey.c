@@ -5,7 +5,6 @@
  * sendmsg() are wrapped, and records that are not data are swallowed.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,10 +20,10 @@
 #include <cmocka.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/x509.h>
 
 #include "uapi/linetls.h"
 #include "provider.h"
+#include "tls_pair.h"
 
 #define SOL_TLS 282
 
@@ -85,40 +84,6 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
     return (ssize_t)len;
 }
 
-static void use_certificate(SSL_CTX *ctx)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = X509_new();
-
-    X509_set_version(cert, 2);
-    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-    X509_set_pubkey(cert, key);
-    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-    assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
-    assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-}
-
-static void tcp_pair(int pair[2])
-{
-    struct sockaddr_in addr = { .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof(addr);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-
-    assert_int_equal(bind(listener, (struct sockaddr *)&addr, len), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    getsockname(listener, (struct sockaddr *)&addr, &len);
-    pair[1] = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(pair[1], (struct sockaddr *)&addr, len), 0);
-    pair[0] = accept(listener, NULL, NULL);
-    close(listener);
-    fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    fcntl(pair[1], F_SETFL, O_NONBLOCK);
-}
-
 static int set_up(void **state)
 {
     struct lt_config cfg = { 0 };
@@ -132,10 +97,10 @@ static int set_up(void **state)
     if (!lt_bio_init() || !lt_hook_enable(&cfg))
         return -1;
     lt_config = cfg;
-    tcp_pair(c.sockets);
+    tcp_pair(&c.sockets[0], &c.sockets[1]);
     c.server_ctx = SSL_CTX_new(TLS_server_method());
     c.client_ctx = SSL_CTX_new(TLS_client_method());
-    use_certificate(c.server_ctx);
+    tls_pair_certify(c.server_ctx);
     SSL_CTX_set_ciphersuites(c.server_ctx, "TLS_AES_128_GCM_SHA256");
     return 0;
 }
