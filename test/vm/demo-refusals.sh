@@ -8,16 +8,12 @@
 # leaves nothing behind.
 set -eu
 
-cd "${LINETLS_SRC:?}"
-[ "$(id -u)" -eq 0 ] || { echo "skip: needs root"; exit 77; }
+. "${LINETLS_SRC:?}/test/vm/lib-host.sh"
+cd "$LINETLS_SRC"
+need_root
 dir=$(mktemp -d)
 chmod 755 "$dir"
 trap 'rm -rf "$dir"' EXIT
-
-fail() {
-    echo "FAIL: $*"
-    exit 1
-}
 
 # refuses PATTERN COMMAND...
 refuses() {

@@ -26,22 +26,7 @@ applications_begin() {
     cat "$work/cert.pem" "$work/key.pem" >"$work/both.pem"
     tac "$work/html/$SIZE" >"$work/up"
     mkdir "$work/put"
-    cat >"$work/backend.conf" <<END
-error_log backend.error;
-pid backend.pid;
-user root;
-events {}
-http {
-    access_log off;
-    client_max_body_size 0;
-    client_body_temp_path $work/body;
-    server {
-        listen 127.0.0.1:8080;
-        root html;
-        location /put/ { root $work; dav_methods PUT; }
-    }
-}
-END
+    upload_conf backend 127.0.0.1:8080
     background backend srv nginx -p "$work" -c backend.conf -g 'daemon off;'
     wait_for listening 8080
     for release in "$@"; do

@@ -25,6 +25,33 @@ make_site() {
     chmod -R a+rX "$work"
 }
 
+# upload_conf NAME LISTEN...: $work/NAME.conf, an nginx that has the files of
+# $work/html and takes uploads to /put/; LISTEN is its directive's arguments.
+upload_conf() {
+    local name=$1
+    shift
+    cat >"$work/$name.conf" <<END
+error_log $work/$name.error;
+pid $work/$name.pid;
+user root;
+events {}
+http {
+    access_log off;
+    sendfile on;
+    client_max_body_size 0;
+    client_body_temp_path $work/body;
+    server {
+        listen $*;
+        ssl_certificate $work/cert.pem;
+        ssl_certificate_key $work/key.pem;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        root $work/html;
+        location /put/ { root $work; dav_methods PUT; }
+    }
+}
+END
+}
+
 # start_nginx [OPENSSL_CONF]
 start_nginx() {
     local provider=("${with_provider[@]}")

@@ -10,22 +10,10 @@
 # nothing.
 set -euo pipefail
 
-. "${LINETLS_SRC:?}/test/vm/lib-package.sh"
+. "${LINETLS_SRC:?}/test/vm/lib-host.sh"
+. "$LINETLS_SRC/test/vm/lib-package.sh"
 
-fail() {
-    echo "FAIL: $*"
-    exit 1
-}
-
-skip() {
-    echo "skip: $*"
-    exit 77
-}
-
-[ "$(id -u)" -eq 0 ] || skip "needs root"
-for tool in dpkg-buildpackage dh dh_dkms dkms unshare; do
-    command -v "$tool" >/dev/null || skip "$tool is not installed"
-done
+need_root dpkg-buildpackage dh dh_dkms dkms unshare
 mkdir -p "$LINETLS_SRC/build"
 dir=$(mktemp -d "$LINETLS_SRC/build/package.XXXXXX")
 trap 'rm -rf "$dir"' EXIT

@@ -13,22 +13,10 @@
 # happens in a VM: see package-guest.
 set -euo pipefail
 
-. "${LINETLS_SRC:?}/test/vm/lib-package.sh"
+. "${LINETLS_SRC:?}/test/vm/lib-host.sh"
+. "$LINETLS_SRC/test/vm/lib-package.sh"
 
-fail() {
-    echo "FAIL: $*"
-    exit 1
-}
-
-skip() {
-    echo "skip: $*"
-    exit 77
-}
-
-[ "$(id -u)" -eq 0 ] || skip "needs root"
-for tool in dpkg-buildpackage dh_dkms debootstrap; do
-    command -v "$tool" >/dev/null || skip "$tool is not installed"
-done
+need_root dpkg-buildpackage dh_dkms debootstrap
 system=$("$LINETLS_SRC/test/vm/system") || skip "no Debian 12 to install in"
 env=$("$LINETLS_SRC/test/vm/kernel" "${LINETLS_KERNEL:?}")
 eval "$env"

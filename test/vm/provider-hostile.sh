@@ -82,25 +82,7 @@ printf 'GET /%s HTTP/1.1\r\nHost: x\r\n\r\n' $SIZE >"$work/get"
     printf 'PUT /put/up HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n'
     head -c 65536 "$work/html/$SIZE"
 } >"$work/upload"
-cat >"$work/hostile.conf" <<END
-error_log $work/hostile.error;
-pid $work/hostile.pid;
-user root;
-events {}
-http {
-    access_log off;
-    sendfile on;
-    client_body_temp_path $work/body;
-    server {
-        listen $PORT ssl;
-        ssl_certificate $work/cert.pem;
-        ssl_certificate_key $work/key.pem;
-        ssl_protocols TLSv1.2 TLSv1.3;
-        root $work/html;
-        location /put/ { root $work; dav_methods PUT; }
-    }
-}
-END
+upload_conf hostile "$PORT" ssl
 chmod -R a+rwX "$work"
 # An answer must not fit into the server's buffers.
 srv sysctl -qw net.ipv4.tcp_wmem='4096 16384 65536'

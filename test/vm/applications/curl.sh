@@ -14,25 +14,7 @@ listening_there() {
 }
 
 start() {
-    cat >"$work/far.conf" <<END
-error_log $work/far.error;
-pid $work/far.pid;
-user root;
-events {}
-http {
-    access_log off;
-    client_max_body_size 0;
-    client_body_temp_path $work/body;
-    server {
-        listen $PORT ssl;
-        ssl_certificate $work/cert.pem;
-        ssl_certificate_key $work/key.pem;
-        ssl_protocols TLSv1.2 TLSv1.3;
-        root $work/html;
-        location /put/ { root $work; dav_methods PUT; }
-    }
-}
-END
+    upload_conf far "$PORT" ssl
     peer server nginx -c "$work/far.conf" -g 'daemon off;'
     wait_for listening_there
 }
