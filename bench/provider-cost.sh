@@ -13,7 +13,7 @@ set -eu
 # shellcheck source=test/vm/lib.sh
 . "$(dirname "$0")/../test/vm/lib.sh"
 
-n=${1:-20}
+n=${1:-5}
 bench=$LINETLS_SRC/bench/bench_handshake
 need valgrind openssl
 [ -x "$bench" ] || fail "bench_handshake is not built"

@@ -47,7 +47,8 @@ apt_run() {
 }
 
 # apt_update SOURCES: 6.1 is bookworm with its security updates, 6.12 its
-# backports, source-RELEASE the source packages of a release, trixie itself.
+# backports, source-RELEASE the source packages of a release, trixie and forky
+# themselves.
 apt_update() {
     local main security signed="deb [signed-by=$keyring]"
     [ -f "$keyring" ] || fail "$keyring is missing (debian-archive-keyring)"
@@ -67,8 +68,8 @@ apt_update() {
     source-*)
         echo "deb-src ${signed#deb } $main ${1#source-} main"
         ;;
-    trixie)
-        echo "$signed $main trixie main"
+    trixie | forky)
+        echo "$signed $main $1 main"
         ;;
     esac >"$apt/sources-$1.list"
     apt_run "$1" apt-get update ||
