@@ -11,8 +11,11 @@
 
 #include "provider.h"
 
-#define LIBSSL_SONAME "libssl.so.3"
-#define LIBSSL_SYMBOLS "OPENSSL_3.0.0"
+/* The one that belongs to the libcrypto that this is linked with. */
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+#define LIBSSL_SONAME "libssl.so." TEXT(OPENSSL_SHLIB_VERSION)
+#define LIBSSL_SYMBOLS "OPENSSL_" TEXT(OPENSSL_SHLIB_VERSION) ".0.0"
 
 struct lt_libssl lt_ssl;
 
