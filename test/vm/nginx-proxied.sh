@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # timeout: 600
+# long: 6.12
 #
 # Unmodified nginx sends what it has in memory, as a proxy does, and the
 # device encrypts.

@@ -24,8 +24,8 @@ ciphers_13=(TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384
     TLS_CHACHA20_POLY1305_SHA256)
 declare -A first=([1.2]=${ciphers_12[0]} [1.3]=${ciphers_13[0]})
 
-# offloads CONNECTIONS CMD...: CMD makes that many, all handed to the kernel.
-offloads() {
+# by_ktls CONNECTIONS CMD...: CMD makes that many, all handed to the kernel.
+by_ktls() {
     local connections=$1 before
     shift
     before=$(tls_stat TlsTxSw)
@@ -39,8 +39,8 @@ all_released() {
 
 capture_start wire
 start_nginx
-offloads 1 download_all 1.2 "${first[1.2]}" "https://$SRV4:$NGINX_PORT"
-offloads 0 download_all 1.3 "${first[1.3]}" "https://$SRV4:$NGINX_PORT"
+by_ktls 1 download_all 1.2 "${first[1.2]}" "https://$SRV4:$NGINX_PORT"
+by_ktls 0 download_all 1.3 "${first[1.3]}" "https://$SRV4:$NGINX_PORT"
 is_eq "$(debug_lines nginx 'tls cannot change keys')" 1 "the reason"
 stop nginx
 say "ulp = auto: TLS 1.2 by tls, TLS 1.3 by libssl"
@@ -49,25 +49,25 @@ with_provider+=("OPENSSL_CONF=$work/tls.cnf")
 connections=$(tls_stat TlsTxSw)
 start_nginx
 for cipher in "${ciphers_12[@]}"; do
-    offloads 1 download_all 1.2 "$cipher" "https://$SRV4:$NGINX_PORT"
+    by_ktls 1 download_all 1.2 "$cipher" "https://$SRV4:$NGINX_PORT"
 done
 for cipher in "${ciphers_13[@]}"; do
-    offloads 1 download_all 1.3 "$cipher" "https://$SRV4:$NGINX_PORT"
+    by_ktls 1 download_all 1.3 "$cipher" "https://$SRV4:$NGINX_PORT"
 done
 say "nginx: curl, 2 versions, 3 ciphers, ${#FILES[@]} files: equal"
 
 for version in 1.2 1.3; do
-    offloads 1 download_all $version "${first[$version]}" \
+    by_ktls 1 download_all $version "${first[$version]}" \
         "https://$SRV4:$NGINX_PORT/proxied"
-    offloads 1 gnutls_download $version AES-128-GCM $NGINX_PORT 16384
-    offloads 1 gnutls_download $version AES-256-GCM $NGINX_PORT 16385
+    by_ktls 1 gnutls_download $version AES-128-GCM $NGINX_PORT 16384
+    by_ktls 1 gnutls_download $version AES-256-GCM $NGINX_PORT 16385
 done
 say "nginx: proxied; gnutls-cli, close_notify seen"
 
 # nginx sends files by sendfile() here, which it does only over kTLS.
 trace=/sys/kernel/tracing
 echo 1 >$trace/events/syscalls/sys_enter_sendfile64/enable
-offloads 1 curl_tls 1.3 TLS_AES_128_GCM_SHA256 -o "$work/got" \
+by_ktls 1 curl_tls 1.3 TLS_AES_128_GCM_SHA256 -o "$work/got" \
     "https://$SRV4:$NGINX_PORT/$BIG"
 echo 0 >$trace/events/syscalls/sys_enter_sendfile64/enable
 cmp "$work/got" "$work/html/$BIG"
@@ -84,7 +84,7 @@ for mode in -sendfile ''; do
     # shellcheck disable=SC2086
     start_s_server $mode
     for version in 1.2 1.3; do
-        offloads 1 curl_tls $version "${first[$version]}" \
+        by_ktls 1 curl_tls $version "${first[$version]}" \
             -o "$work/got" "https://$SRV4:$S_SERVER_PORT/1048576"
         cmp "$work/got" "$work/html/1048576"
     done

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # timeout: 600
+# long: 6.12
 #
 # examples/s_server, openssl's own server, sends files by SSL_write() and by
 # SSL_sendfile(), and the device encrypts. A connection for each file.
@@ -27,8 +28,11 @@ small() {
     cell curl 1 $SENDFILE_PORT "" 16385
 }
 
+# s_server serves one file per connection. The bad wire has two of them.
 downloads() {
-    cell curl 5 $WRITE_PORT "" "${FILES[@]}"
+    local files=("${FILES[@]}")
+    [ "$wire" = clean ] || files=(16385 1048576)
+    cell curl ${#files[@]} $WRITE_PORT "" "${files[@]}"
     cell curl 2 $SENDFILE_PORT "" 16385 1048576
     cell wget 1 $SENDFILE_PORT "" 16385
 }
