@@ -258,7 +258,9 @@ static bool is_in_flight(const struct linetls_guard *guard, u32 chunk)
 
 /*
  * A page is not detached while somebody has it dirty, or the file system holds
- * on to its buffers. Nobody can write to the file by now, so both pass.
+ * on to its buffers. Nobody can write to the file by now, so both pass; but one
+ * that is in a journal (data=journal) looks clean, and stays there for seconds
+ * if nobody asks for more.
  */
 #define DETACH_TRIES	12
 
@@ -266,17 +268,18 @@ static bool detach_range(struct linetls_guard *guard, pgoff_t first,
 			 pgoff_t last)
 {
 	struct address_space *mapping = guard->mapping;
+	loff_t start = (loff_t)first << PAGE_SHIFT;
+	loff_t end = ((loff_t)(last + 1) << PAGE_SHIFT) - 1;
 	int i;
 
 	for (i = 0; i < DETACH_TRIES; i++) {
 		if (mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) ||
 		    mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK))
-			filemap_write_and_wait_range(mapping,
-						     (loff_t)first << PAGE_SHIFT,
-						     ((loff_t)(last + 1) <<
-						      PAGE_SHIFT) - 1);
+			filemap_write_and_wait_range(mapping, start, end);
 		if (!invalidate_inode_pages2_range(mapping, first, last))
 			return true;
+		if (i == 0)
+			vfs_fsync_range(guard->files[0], start, end, 1);
 		/* Half a second in all. */
 		msleep(i < 4 ? 1 : 1 << (i - 3));
 	}
