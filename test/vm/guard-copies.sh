@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What is copied although the file is guarded: pages that somebody has pinned,
-# and can write to without a file, and what is beyond the limit of pages in
-# flight. Each is counted.
+# and can write to without a file, those that are yet to be written to the disk,
+# and what is beyond the limit of pages in flight. Each is counted.
 set -eu
 # shellcheck source=test/vm/lib-guard.sh disable=SC2119
 . "$(dirname "$0")/lib-guard.sh"
@@ -47,6 +47,20 @@ download "$work/pinned"
 is_eq "$zerocopy" 0 "zero-copy of pinned pages"
 is_gt "$(ulp_stat LinetlsCopyPinned)" 0 "LinetlsCopyPinned"
 stop pin KILL
+# For an io_uring the kernel pins anonymous memory alone.
+status=0
+"$tools/guard_announce" "i:$work/pinned" 2>"$work/error" || status=$?
+is_eq $status 1 "a buffer of io_uring: $(<"$work/error")"
+
+# The announcement has a part of them written; all are before long.
+write_file -S 4096 "$work/dirty" create
+download "$work/dirty"
+is_gt "$(ulp_stat LinetlsCopyDirty)" 0 "LinetlsCopyDirty"
+dirty_bytes=$(sender_count out copied)
+is_gt "$dirty_bytes" 0 "copied of what is dirty"
+sync "$work/dirty"
+download "$work/dirty"
+is_gt "$zerocopy" $((4096 * 4096 - 1)) "zero-copy of what was written"
 
 # A chunk of 16 pages may be in flight, and is; the next may not.
 make_guarded "$work/file" 32

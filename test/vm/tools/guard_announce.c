@@ -15,12 +15,14 @@
  *                             when somebody wants it, and announce FILE
  *       x:FILE d:DISK,FILE    map shared and writable, pin the pages for somebody
  *                             to write to them (guard_pin.h), unmap and close
+ *       i:FILE                the same by a buffer of io_uring
  *       v:FILE                enable fs-verity
- *       memfd:                announce one
+ *       memfd: memfd:sealed   announce one, or one that nobody can write to
  *       stay:                 be there until the end, after "staying"
  *       u:                    undo W and m
  *       len:N                 an option of N bytes
  *       nokeys:               announce on a socket without TLS_TX
+ *       pace:US               so many us between two of what follows
  *       again:FILE            announce it as often as possible, for ever
  *       send:FILE             the same, and send what the socket holds of it each
  *                             time that it can be guarded
@@ -46,6 +48,7 @@
 #define MAP_LEN 4096
 
 static int held = -1;
+static unsigned int pace;
 static void *map = MAP_FAILED;
 
 static int must_open(const char *file, int flags)
@@ -99,12 +102,20 @@ static void announce_special(int sock, const char *step)
     close(fds[1]);
 }
 
+static void keep_pace(void)
+{
+    if (pace)
+        usleep(pace);
+}
+
 static void announce_again(int sock, const char *file)
 {
     int fd = must_open(file, O_RDONLY);
 
-    for (;;)
+    for (;;) {
         setsockopt(sock, SOL_TLS, LINETLS_TX_FILE, &fd, sizeof(fd));
+        keep_pace();
+    }
 }
 
 /* The socket is full of the file, in new pages, from then on. */
@@ -124,9 +135,11 @@ static void announce_and_send(const struct pair *p, const char *file)
     int fd = must_open(file, O_RDONLY);
 
     fcntl(p->fd, F_SETFL, O_NONBLOCK);
-    for (;;)
+    for (;;) {
         if (!setsockopt(p->fd, SOL_TLS, LINETLS_TX_FILE, &fd, sizeof(fd)))
             refill(p, fd);
+        keep_pace();
+    }
 }
 
 static void announce_leased(int sock, const char *step, const char *file)
@@ -140,12 +153,13 @@ static void announce_leased(int sock, const char *step, const char *file)
     close(fd);
 }
 
-static void announce_memfd(int sock, const char *step)
+static void announce_memfd(int sock, const char *step, bool sealed)
 {
-    int fd = memfd_create("guard_announce", 0);
+    int fd = memfd_create("guard_announce", MFD_ALLOW_SEALING);
+    const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
 
-    if (fd < 0)
-        err(1, "memfd_create");
+    if (fd < 0 || (sealed && fcntl(fd, F_ADD_SEALS, seals)))
+        err(1, "memfd");
     announce(sock, step, fd, sizeof(fd));
     close(fd);
 }
@@ -231,6 +245,8 @@ static void run(const struct pair *p, const char *step)
         announce_special(sock, step);
     else if (!strcmp(step, "nokeys:"))
         without_keys();
+    else if (!strncmp(step, "pace:", 5))
+        pace = atoi(arg);
     else if (!strncmp(step, "again:", 6))
         announce_again(sock, arg);
     else if (!strncmp(step, "send:", 5))
@@ -241,8 +257,8 @@ static void run(const struct pair *p, const char *step)
         announce_file(sock, step, arg, O_WRONLY);
     else if (*step == 'p')
         announce_file(sock, step, arg, O_PATH);
-    else if (!strcmp(step, "memfd:"))
-        announce_memfd(sock, step);
+    else if (!strncmp(step, "memfd:", 6))
+        announce_memfd(sock, step, !strcmp(arg, "sealed"));
     else if (!strcmp(step, "stay:"))
         stay();
     else if (*step == 'l')
@@ -251,6 +267,8 @@ static void run(const struct pair *p, const char *step)
         pin_for_packets(arg);
     else if (*step == 'd')
         pin_from(arg);
+    else if (*step == 'i')
+        pin_for_ring(arg);
     else if (*step == 'v')
         enable_verity(arg);
     else if (*step == 'W' || *step == 'm')

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <linux/if_xdp.h>
+#include <linux/io_uring.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "guard_pin.h"
@@ -56,5 +58,30 @@ void pin_for_disk(const char *file, const char *disk)
     if (fd < 0 || syscall(SYS_io_setup, 1, &ctx) ||
         syscall(SYS_io_submit, ctx, 1, &ios) != 1)
         err(1, "direct I/O from %s into %s", disk, file);
+    munmap(p, len);
+}
+
+static int register_buffer(int ring, void *p, size_t len)
+{
+    struct iovec iov = {p, len};
+
+    return syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &iov,
+                   1);
+}
+
+void pin_for_ring(const char *file)
+{
+    struct io_uring_params params = {0};
+    int ring = syscall(SYS_io_uring_setup, 1, &params);
+    static char own[4096] __attribute__((aligned(4096)));
+    size_t len;
+    void *p = map_file(file, &len);
+
+    if (ring < 0 || register_buffer(ring, own, sizeof(own)) ||
+        syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_BUFFERS, NULL,
+                0))
+        err(2, "io_uring");
+    if (register_buffer(ring, p, len))
+        err(1, "a buffer of io_uring in %s", file);
     munmap(p, len);
 }

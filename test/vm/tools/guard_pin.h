@@ -13,4 +13,7 @@ void pin_for_packets(const char *file);
 /* Direct I/O from @disk, which has to be slow; from Linux 6.3 on it pins. */
 void pin_for_disk(const char *file, const char *disk);
 
+/* A buffer registered with an io_uring: the kernel has none in such a file. */
+void pin_for_ring(const char *file);
+
 #endif
