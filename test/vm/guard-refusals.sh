@@ -7,6 +7,7 @@ set -eu
 # shellcheck source=test/vm/lib-guard.sh
 . "$(dirname "$0")/lib-guard.sh"
 
+need fuse-overlayfs
 ulp_begin plain
 parameters=/sys/module/linetls/parameters
 
@@ -14,9 +15,11 @@ parameters=/sys/module/linetls/parameters
 says() {
     local want=$1 line
     shift
-    line=$("$tools/guard_announce" "$@" | tail -n 1) || fail "guard_announce"
+    line=$("${as[@]}" "$tools/guard_announce" "$@" | tail -n 1) ||
+        fail "guard_announce"
     is_eq "${line#* }" "$want" "announced: $*"
 }
+as=()
 
 # Descriptors.
 make_guarded "$work/file" 4
@@ -36,6 +39,13 @@ says "EINVAL 5" sock:
 says "EINVAL 5" r:/dev/null
 says "EINVAL 5" r:/dev/vda
 
+# Who may not read a file can have it by O_PATH only.
+chmod 755 "$work"
+chmod 600 "$file"
+as=(setpriv --reuid=65534 --clear-groups)
+says "EBADF 3" "p:$file"
+as=()
+
 # File systems.
 for type in xfs btrfs; do
     make_fs $type
@@ -49,7 +59,10 @@ says "EOPNOTSUPP 6" "r:$work/tmpfs/file"
 says "EOPNOTSUPP 6" r:/proc/version
 says "EOPNOTSUPP 6" r:/sys/kernel/uevent_seqnum
 says "EOPNOTSUPP 6" memfd:
+says "EOPNOTSUPP 6" memfd:sealed
 umount "$work/tmpfs"
+# A share of the host's, by 9p.
+says "EOPNOTSUPP 6" r:/run/linetls/config
 
 # An overlay's file is that of its layer. Here / is one over 9p.
 says "EOPNOTSUPP 6" r:/etc/passwd
@@ -58,9 +71,28 @@ make_guarded "$work/lower/file" 4
 mount -t overlay none "$work/overlay" -o \
     "lowerdir=$work/lower,upperdir=$work/upper,workdir=$work/w"
 make_guarded "$work/overlay/upper" 4
+modprobe fuse
+mkdir "$work/fuse"
+fuse-overlayfs -o "lowerdir=$work/lower" "$work/fuse"
+says "EOPNOTSUPP 6" "r:$work/fuse/file"
+umount "$work/fuse"
 says "ok 1" "r:$work/overlay/file"
 says "ok 1" "r:$work/overlay/upper"
 says "EOPNOTSUPP 6" "r:$work/overlay/file" "r:$work/lower/file"
+
+# On a disk that is memory there is no page cache. The debug kernel has none.
+reasons=(Guarded Descriptor Directory NotRegular Filesystem Swap Writer Recent
+    Lease Mount Limit)
+if [ "$LINETLS_KERNEL" != debug ]; then
+    modprobe -a nd_e820 nd_pmem
+    mkfs.ext4 -q -b 4096 /dev/pmem0
+    mkdir "$work/dax"
+    mount -o dax /dev/pmem0 "$work/dax"
+    make_guarded "$work/dax/file" 4
+    says "EOPNOTSUPP 7" "r:$work/dax/file"
+    umount "$work/dax"
+    reasons+=(Dax)
+fi
 
 # Writers, there and gone. A file that was guarded is not at once again.
 says "ETXTBSY 9" "W:$file" "r:$file"
@@ -133,8 +165,7 @@ exec 5<&-
 is_eq "$line" "fd:5 EXDEV 12" "of another mount namespace"
 
 anchor=/proc/self
-for name in Guarded Descriptor Directory NotRegular Filesystem Swap Writer \
-    Recent Lease Mount Limit; do
+for name in "${reasons[@]}"; do
     is_gt "$(ulp_stat "LinetlsFile$name")" 0 "LinetlsFile$name"
 done
 umount "$work/overlay" "$work/xfs" "$work/btrfs" "$work/ext4"
