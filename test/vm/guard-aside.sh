@@ -68,6 +68,10 @@ write_file -S 256 "$work/nfs/file" cut
 say "NFS: $(tail -n 1 "$work/write.log")"
 what_came "NFS SETATTR"
 
+# The client's own files are not guarded: others can write to them.
+line=$("$tools/guard_announce" "r:$work/nfs/file")
+is_eq "${line#* }" "EOPNOTSUPP 6" "announced: NFS"
+
 umount "$work/overlay" "$work/nfs"
 echo 0 >/proc/fs/nfsd/threads
 unload

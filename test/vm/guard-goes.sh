@@ -44,6 +44,20 @@ unshare -m bash -c "mount '$disk' '$work/mnt' && echo >'$work/mnt/file' &&
 is_eq "$(<"$work/announced")" "r:$work/mnt/file ok 1" "in a mount namespace"
 wait_for -t 20 no_guards
 wait_for -t 20 formatted
+
+# An overlay on that file system, and then the file system itself.
+mount "$disk" "$work/mnt"
+mkdir "$work/mnt/lower" "$work/mnt/other" "$work/overlay"
+make_guarded "$work/mnt/lower/file" 16
+mount -t overlay none "$work/overlay" -o \
+    "lowerdir=$work/mnt/lower:$work/mnt/other"
+"$tools/guard_announce" "r:$work/overlay/file" >"$work/announced"
+is_eq "$(<"$work/announced")" "r:$work/overlay/file ok 1" "on an overlay"
+is_eq "$(ulp_stat LinetlsGuards)" 1 "guards"
+umount "$work/overlay"
+umount "$work/mnt"
+wait_for -t 20 no_guards
+wait_for -t 20 formatted
 losetup -d "$disk"
 
 # Memory is wanted: what nobody uses goes.
