@@ -11,9 +11,9 @@
 apt=$cache/apt
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# What apt said last, for the one line that is printed.
+# What apt said last that has a reason in it, for the one line that is printed.
 apt_why() {
-    sed -n 's/^[EW]: //p' "$log" | tail -n 1
+    sed -n '/Failed to fetch some/d; s/^[EW]: //p' "$log" | tail -n 1
 }
 
 # apt_mirror RELEASE: by what the machine's apt is configured with.
