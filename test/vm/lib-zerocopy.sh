@@ -153,12 +153,18 @@ announced_end() {
 
 # --- records ---------------------------------------------------------------
 
+# zc_send_buffer: one that a response fits into, before zc_start. Where records
+# end does not depend on the client then.
+zc_send_buffer() {
+    srv sysctl -qw net.ipv4.tcp_wmem='4096 8388608 8388608'
+}
+
 # record_sizes PATH [HEADER]: bytes of plaintext in each record of a response,
-# one per line. The response is in $work/got/response.
+# one per line. The response is in $work/got/response; HTTP/1.0 keeps its body
+# in one piece.
 record_sizes() {
     local a b c d e
-    printf 'GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n' "$1" \
-        "${2:+$2$'\r\n'}" >"$work/request"
+    printf 'GET %s HTTP/1.0\r\n%s\r\n' "$1" "${2:+$2$'\r\n'}" >"$work/request"
     cli openssl s_client -connect "$SRV4:$NGINX_PORT" -tls1_2 \
         -cipher AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256 \
         -quiet -msg -msgfile "$work/msg" <"$work/request" \
