@@ -649,9 +649,36 @@ out:
 	sock_put(sk);
 }
 
+/*
+ * A few bytes more always go into TCP's last packet, however full the send
+ * buffer is, and libssl counts on it: it sends an alert once, and closes. So
+ * records of other types, and what has to go before them, may exceed the
+ * buffer by so much.
+ */
+#define CONTROL_ROOM	65536
+
+static int send_control(struct sock *sk, struct linetls_ctx *ctx,
+			struct iov_iter *iter, size_t size, int flags, u8 type)
+{
+	u32 lowat = tcp_sk(sk)->notsent_lowat;
+	int sndbuf = sk->sk_sndbuf;
+	int raised = min(sndbuf, INT_MAX - CONTROL_ROOM) + CONTROL_ROOM;
+	int rc;
+
+	/* Nothing sleeps here, so nobody else sets them. */
+	WRITE_ONCE(sk->sk_sndbuf, raised);
+	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, U32_MAX);
+	rc = flush_open(sk, ctx, flags) ?:
+	     send_data(sk, ctx, iter, size, flags, type, false);
+	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, lowat);
+	/* Unless TCP itself has: in its backlog, or short of memory. */
+	if (sk->sk_sndbuf > sndbuf && sk->sk_sndbuf <= raised)
+		WRITE_ONCE(sk->sk_sndbuf, sndbuf);
+	return rc;
+}
+
 /* TLS_SET_RECORD_TYPE, as in Documentation/networking/tls.rst. */
-static int process_cmsg(struct sock *sk, struct linetls_ctx *ctx,
-			struct msghdr *msg, u8 *type)
+static int process_cmsg(const struct msghdr *msg, u8 *type)
 {
 	struct cmsghdr *cmsg;
 	bool found = false;
@@ -668,9 +695,7 @@ static int process_cmsg(struct sock *sk, struct linetls_ctx *ctx,
 		*type = *(u8 *)CMSG_DATA(cmsg);
 		found = true;
 	}
-	if (!found)
-		return -EINVAL;
-	return flush_open(sk, ctx, msg->msg_flags);
+	return found ? 0 : -EINVAL;
 }
 
 static int send_msg(struct sock *sk, struct msghdr *msg, size_t size,
@@ -700,7 +725,13 @@ static int send_msg(struct sock *sk, struct msghdr *msg, size_t size,
 		goto out;
 	}
 	if (unlikely(msg->msg_controllen)) {
-		rc = process_cmsg(sk, ctx, msg, &type);
+		rc = process_cmsg(msg, &type);
+		if (!rc && type != LINETLS_TYPE_DATA && size && !wait) {
+			rc = send_control(sk, ctx, &msg->msg_iter, size, flags,
+					  type);
+			goto err;
+		}
+		rc = rc ?: flush_open(sk, ctx, flags);
 		if (rc)
 			goto err;
 	}

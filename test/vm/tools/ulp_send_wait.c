@@ -266,6 +266,35 @@ static void interrupted_types(struct link *l)
     l->checked = true;
 }
 
+/*
+ * With the buffer full an alert goes out all the same, as a few bytes would over
+ * TCP: who fails says so once, and closes. But not without end.
+ */
+static void alert_when_full(struct link *l)
+{
+    static const unsigned char alert[2] = {2, 80};
+    unsigned sent = 0;
+
+    while (send_pattern(l, 3000, MSG_DONTWAIT) > 0)
+        ;
+    check(errno == EAGAIN, "%d", errno);
+    while (sent < MAX_RECORDS
+           && try_record(l->fd, TYPE_ALERT, alert, 2, MSG_DONTWAIT) == 2)
+        sent++;
+    check(errno == EAGAIN, "%d", errno);
+    check(sent > 0 && sent < 1000, "%u alerts", sent);
+    check(send_pattern(l, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN, "%d",
+          errno);
+    check(!is_writable(l->fd, 0), "writable");
+    release(l);
+    finish(l);
+    for (unsigned i = 1; i <= sent; i++)
+        check(l->far->record[l->far->records - i].type == TYPE_ALERT,
+              "alert %u of %u", i, sent);
+    check(l->far->bytes == l->pos + 2 * sent, "%llu", l->far->bytes);
+    l->checked = true;
+}
+
 /* ---- many senders ---- */
 
 struct message {
@@ -442,6 +471,8 @@ const struct send_case wait_cases[] = {
     {.name = "interrupts", .run = interrupts, .sndbuf = 1, .rcvbuf = 8192},
     {.name = "interrupted_types", .run = interrupted_types, .sndbuf = 1,
      .rcvbuf = 8192},
+    {.name = "alert_when_full", .run = alert_when_full, .sndbuf = 20000,
+     .rcvbuf = 8192, .paused = true},
     {.name = "threads", .run = threads, .sndbuf = 30000},
     {.name = "threads_dontwait", .run = threads_dontwait, .sndbuf = 30000},
     {.name = "forked", .run = forked, .sndbuf = 30000},
