@@ -3,12 +3,13 @@
  * A TLS client that misbehaves: at each point of the protocol each thing, on a
  * connection of its own, and a line about what the server made of it.
  *
- *   hostile_peer ADDRESS PORT VERSION CERT REQUEST BODY
+ *   hostile_peer ADDRESS PORT VERSION CERT REQUEST BODY [POINT ACTION]
  *
  *   VERSION  1.2 or 1.3
  *   REQUEST  what an honest client would send; it is cut in two for the point
  *            "upload"
  *   BODY     what must follow the header of the answer, or begin to
+ *   POINT ACTION  this one alone
  *
  * A line is POINT ACTION: the answer's status; none, part or all of its body; the
  * alerts that came; how the connection ended. After an action that breaks the protocol the peer
@@ -572,8 +573,9 @@ int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     setlinebuf(stdout);
-    if (argc != 7)
-        errx(2, "usage: hostile_peer ADDRESS PORT VERSION CERT REQUEST BODY");
+    if (argc != 7 && argc != 9)
+        errx(2, "usage: hostile_peer ADDRESS PORT VERSION CERT REQUEST BODY "
+                "[POINT ACTION]");
     server.sin_family = AF_INET;
     inet_pton(AF_INET, argv[1], &server.sin_addr);
     server.sin_port = htons((unsigned short)atoi(argv[2]));
@@ -592,7 +594,10 @@ int main(int argc, char **argv)
         errx(2, "%s", argv[4]);
     for (enum point at = CONNECTED; at <= CLOSED; at++)
         for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
-            if (applies(at, &actions[i]))
+            if (applies(at, &actions[i])
+                && (argc == 7
+                    || (strcmp(argv[7], points[at]) == 0
+                        && strcmp(argv[8], actions[i].name) == 0)))
                 try(at, &actions[i]);
     return 0;
 }
