@@ -34,6 +34,14 @@ mount -t tmpfs tmp /tmp
 modprobe tls
 modprobe linetls
 
+# Options of the test: all but the cases of many processes and bytes, most of
+# its time, or these alone. ("mutliproc" is what it calls them.)
+multi=(mutliproc_even mutliproc_readers mutliproc_writers
+    mutliproc_sendpage_even mutliproc_sendpage_readers
+    mutliproc_sendpage_writers)
+# shellcheck disable=SC2034
+without_multi=("${multi[@]/#/-T}") only_multi=("${multi[@]/#/-t}")
+
 # kselftest PATH WHOLE CMD...: CMD runs the test, linetls encrypts by PATH. With
 # WHOLE (1, or 0) all of its cases are run.
 kselftest() {

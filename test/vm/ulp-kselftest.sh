@@ -11,9 +11,7 @@
 # shellcheck source=test/vm/lib-kselftest.sh
 . "$(dirname "$0")/lib-kselftest.sh"
 
-some=(-T mutliproc_even -T mutliproc_readers -T mutliproc_writers
-    -T mutliproc_sendpage_even -T mutliproc_sendpage_readers
-    -T mutliproc_sendpage_writers -v 12_aes_gcm -v 13_aes_gcm)
+some=("${without_multi[@]}" -v 12_aes_gcm -v 13_aes_gcm)
 kselftest_software 0 "${some[@]}" -f global -f tls_basic
 kselftest_device 0 "${some[@]}"
 kselftest_end
