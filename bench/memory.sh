@@ -21,7 +21,7 @@ topology
 make_payload $((10 << 20)) "$work/file"
 cat "$work/file" >/dev/null
 ulimit -n 8192
-srv sysctl -qw net.ipv4.tcp_mem="400000 500000 600000"
+sysctl -qw net.ipv4.tcp_mem="400000 500000 600000"
 
 memory_free() {
     echo 1 >/proc/sys/vm/compact_memory
