@@ -19,6 +19,11 @@ succeeded() {
     log_field call "^$1 [0-9]+ ([0-9]+)\$"
 }
 
+# no_sockets: of TCP, but those that only wait for their time to be over
+no_sockets() {
+    [ -z "$(srv ss -Htan exclude time-wait exclude listening)" ]
+}
+
 ulp_begin
 modprobe tls
 background sink cli "$tools/ulp_random" sink 4433 "$seed"
@@ -46,4 +51,6 @@ is_gt "$(ulp_stat LinetlsTxSw)" 0 "connections in software"
 ulp_stats | grep -v '[[:space:]]0$'
 stop sink KILL
 wait_idle 60
+# Sockets without keys are in no counter, and their peers end with the topology.
+wait_for -t 120 no_sockets
 unload
