@@ -2,13 +2,16 @@
 /*
  * ulp_faults: every allocation of a call fails once, one after the other.
  *
- *   ulp_faults calls HOST NETNS DIR VERSION CIPHER MODE
- *       The calls of a connection's life, with files in DIR: attaching the
- *       ULP, keys, sending in every way, new keys, shutdown, close. The
- *       receiver, in the network namespace with the path NETNS, has to get
- *       every byte that a call has taken; a call that failed succeeds when it
- *       is made again. Failslab and fail_page_alloc are set to 100 % of tasks
- *       that ask for it.
+ *   ulp_faults calls HOST NETNS DIR VERSION CIPHER MODE [STEP...]
+ *       The calls of a connection's life, or those named, with files in DIR:
+ *       attaching the ULP, keys, sending in every way, new keys, shutdown,
+ *       close. The receiver, in the network namespace with the path NETNS, has
+ *       to get every byte that a call has taken; a call that failed succeeds
+ *       when it is made again. Failslab and fail_page_alloc are set to 100 % of
+ *       tasks that ask for it.
+ *   ulp_faults writers HOST NETNS DIR VERSION CIPHER MODE
+ *       No fault, but between two calls, each in turn, the file that was
+ *       announced is overwritten. The receiver has to get what it held.
  *   ulp_faults link LOWER NAME
  *       The life of a linetls_nic.
  *   ulp_faults module FILE NAME
@@ -74,8 +77,10 @@ void fault_all(bool on)
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc == 8 && !strcmp(argv[1], "calls"))
+    if (argc >= 8 && !strcmp(argv[1], "calls"))
         return fault_calls(argv + 2);
+    if (argc == 8 && !strcmp(argv[1], "writers"))
+        return fault_writers(argv + 2);
     if (argc == 4 && !strcmp(argv[1], "link"))
         return fault_link(argv + 2);
     if (argc == 4 && !strcmp(argv[1], "module"))

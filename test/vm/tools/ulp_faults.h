@@ -26,6 +26,7 @@ void fault_all(bool on);
 
 /* What main() of each part does; returns the program's status. */
 int fault_calls(char **argv);
+int fault_writers(char **argv);
 int fault_link(char **argv);
 int fault_module(char **argv);
 

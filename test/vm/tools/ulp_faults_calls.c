@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,6 +61,8 @@ static void receive(int fd, struct report *report)
         errx(1, "the stream ends inside a record");
 }
 
+static pid_t receiver;
+
 /* In a process of its own, and another namespace; returns the pipe from it. */
 static int start_receiver(const char *netns)
 {
@@ -68,12 +72,16 @@ static int start_receiver(const char *netns)
 
     if (ns < 0 || pipe(fds))
         err(1, "%s", netns);
-    if (fork()) {
+    receiver = fork();
+    if (receiver) {
+        /* Or its end would not be the pipe's. */
+        close(fds[1]);
         if (read(fds[0], &byte, 1) != 1)
             errx(1, "no receiver");
         return fds[0];
     }
     close(fds[0]);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (setns(ns, CLONE_NEWNET))
         err(1, "setns");
     listener = listen_on(atoi(port), 1, 0);
@@ -89,6 +97,13 @@ static int start_receiver(const char *netns)
         if (write(fds[1], &report, sizeof(report)) != sizeof(report))
             exit(0);
     }
+}
+
+/* Its port is free again. */
+static void end_receiver(void)
+{
+    kill(receiver, SIGKILL);
+    waitpid(receiver, NULL, 0);
 }
 
 /* ---- a connection's life ---- */
@@ -377,6 +392,18 @@ static void finish(struct connection *c)
     close(c->pipe[1]);
 }
 
+/* Both ends have the same. @where: after what, for the message. */
+static void compare(const struct connection *c, int reports, const char *where)
+{
+    struct report report;
+
+    if (read(reports, &report, sizeof(report)) != sizeof(report))
+        errx(1, "the receiver failed after %s", where);
+    if (report.bytes != c->pos || report.alerts != c->alerts)
+        errx(1, "%llu bytes and %d alerts of %llu and %d after %s",
+             report.bytes, report.alerts, c->pos, c->alerts, where);
+}
+
 /*
  * A connection, step @faulty of which meets its @nth fault. Returns if there
  * was one; @failed: the step's caller was told.
@@ -384,9 +411,10 @@ static void finish(struct connection *c)
 static bool live(int reports, size_t faulty, unsigned int nth, bool *failed)
 {
     struct connection c;
-    struct report report;
     bool fired = false;
+    char where[64];
 
+    snprintf(where, sizeof(where), "fault %u in %s", nth, steps[faulty].name);
     *failed = false;
     begin(&c);
     for (size_t i = 0; i < STEPS; i++) {
@@ -406,23 +434,17 @@ static bool live(int reports, size_t faulty, unsigned int nth, bool *failed)
         }
         rc = steps[i].run(&c);
         if (rc < 0)
-            errx(1, "%s after fault %u in %s: %s", steps[i].name, nth,
-                 steps[faulty].name, strerror(-rc));
+            errx(1, "%s after %s: %s", steps[i].name, where, strerror(-rc));
     }
     finish(&c);
-    if (read(reports, &report, sizeof(report)) != sizeof(report))
-        errx(1, "the receiver failed after fault %u in %s", nth,
-             steps[faulty].name);
-    if (report.bytes != c.pos || report.alerts != c.alerts)
-        errx(1, "%llu bytes and %d alerts of %llu and %d after fault %u in %s",
-             report.bytes, report.alerts, c.pos, c.alerts, nth,
-             steps[faulty].name);
+    compare(&c, reports, where);
     return fired;
 }
 
-int fault_calls(char **argv)
+/* Returns the pipe from the receiver. */
+static int prepare(char **argv)
 {
-    int reports, all = 0;
+    int reports;
 
     host = argv[0];
     port = "4500";
@@ -432,21 +454,88 @@ int fault_calls(char **argv)
     reports = start_receiver(argv[1]);
     if (chdir(argv[2]))
         err(1, "%s", argv[2]);
+    return reports;
+}
+
+/* All that may be are, if @names has none. */
+static bool is_chosen(const struct step *step, char **names)
+{
+    if (step->spared || !*names)
+        return !step->spared;
+    while (*names && strcmp(*names, step->name))
+        names++;
+    return *names;
+}
+
+int fault_calls(char **argv)
+{
+    int reports = prepare(argv), all = 0;
+
     fault_init();
     for (size_t i = 0; i < STEPS; i++) {
         unsigned int nth = 1, failures = 0;
         bool failed;
 
-        while (!steps[i].spared && live(reports, i, nth, &failed)) {
+        if (!is_chosen(&steps[i], argv + 6))
+            continue;
+        while (live(reports, i, nth, &failed)) {
             failures += failed;
             if (++nth > MAX_NTH)
                 errx(1, "%s: no end of faults", steps[i].name);
         }
-        if (!steps[i].spared)
-            printf("%s: %u faults, %u failures\n", steps[i].name, nth - 1,
-                   failures);
+        printf("%s: %u faults, %u failures\n", steps[i].name, nth - 1,
+               failures);
         all += nth - 1;
     }
+    end_receiver();
     printf("%u sends refused without memory\n", refused);
     return all && refused ? 0 : 1;
+}
+
+/* ---- a writer in a connection's life ---- */
+
+/* What was sent of the file stays; the rest is sent of another one. */
+static void rewrite_file(struct connection *c)
+{
+    if (open_writer(c) || overwrite(c))
+        err(1, "%s", c->name);
+    close(c->file);
+    make_file(c);
+}
+
+/* The writer comes before step @when, or after all of them. */
+static void live_with_writer(int reports, size_t when)
+{
+    struct connection c;
+    const char *where = when < STEPS ? steps[when].name : "all";
+
+    begin(&c);
+    for (size_t i = 0; i < STEPS; i++) {
+        int rc;
+
+        if (i == when)
+            rewrite_file(&c);
+        if (steps[i].run == open_writer || steps[i].run == overwrite ||
+            steps[i].run == send_starved)
+            continue;
+        rc = steps[i].run(&c);
+        if (rc < 0)
+            errx(1, "%s, a writer before %s: %s", steps[i].name, where,
+                 strerror(-rc));
+    }
+    if (when == STEPS)
+        rewrite_file(&c);
+    finish(&c);
+    compare(&c, reports, where);
+}
+
+int fault_writers(char **argv)
+{
+    int reports = prepare(argv);
+
+    for (size_t i = 0; i <= STEPS; i++)
+        live_with_writer(reports, i);
+    end_receiver();
+    printf("%zu connections\n", STEPS + 1);
+    return 0;
 }
