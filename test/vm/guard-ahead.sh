@@ -18,6 +18,21 @@ acknowledged() {
     [ "$(ulp_stat LinetlsRecordsTracked)" -le 2 ]
 }
 
+# gave_up: the sender has not got all of it into the device in time. The peer can
+# miss where what was sent ends, and then nothing gets on.
+gave_up() {
+    local end=$((SECONDS + 60))
+    while running out && [ "$SECONDS" -lt "$end" ]; do
+        nap
+    done
+    running out || return 1
+    stop in
+    echo N >"$pause"
+    stop out
+    stop writer
+    wait_idle
+}
+
 # rewritten FILE: it is, while the device has all of it. How long the first
 # acknowledgement can have been ago by then, in us, is in $took.
 rewritten() {
@@ -31,6 +46,7 @@ rewritten() {
     echo Y >"$pause"
     before=${EPOCHREALTIME/./}
     downloads_send out -n 1 -o "$1"
+    ! gave_up || { took=60000000; return; }
     finish out || fail "the sender failed: $(<"$work/out.log")"
     is_eq "$(sender_count out copied)" 0 "copied"
     wait_for acknowledged
