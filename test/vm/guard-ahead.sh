@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
+# needs: long
+#
 # A peer acknowledges what the device has yet to send, and then the file is
 # rewritten. The packets in the device keep the bytes that they had.
 set -eu
