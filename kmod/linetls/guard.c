@@ -154,11 +154,13 @@ static void end_work(struct work_struct *work)
 		synchronize_rcu_expedited();
 	}
 	trace_linetls_guard_end(guard, busy, ktime_get_ns() - start);
+	/* A writer that goes on by now has been counted. */
+	if (READ_ONCE(guard->by_writer))
+		atomic_long_inc(&linetls_guard_totals.breaks);
 	guard_close(guard);
 
 	atomic_long_dec(&linetls_guard_totals.live);
 	if (guard->by_writer) {
-		atomic_long_inc(&linetls_guard_totals.breaks);
 		set_retry(guard);
 		/* Pairs with lookup(): retry is there. */
 		smp_store_release(&guard->state, GUARD_ENDED);
