@@ -48,7 +48,7 @@ static DEFINE_PER_CPU(struct seal_cpu, seal_cpu) = {
 	.lock = INIT_LOCAL_LOCK(lock),
 };
 
-/* Some cipher's @simd exists. Asked once: each question may run modprobe. */
+/* Some cipher's @simd exists. */
 static DEFINE_STATIC_KEY_FALSE(have_simd);
 
 static const struct linetls_cipher ciphers[] = {
@@ -655,6 +655,27 @@ void linetls_crypto_exit(void)
 	}
 }
 
+/*
+ * The first user of an algorithm waits for modprobe, and of a thousand first
+ * users at once the kernel refuses some. So it is we. What does not exist is
+ * said to him who asks for it.
+ */
+static void find_algorithms(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ciphers); i++) {
+		crypto_has_alg(ciphers[i].aead, CRYPTO_ALG_TYPE_AEAD,
+			       CRYPTO_ALG_TYPE_MASK | CRYPTO_ALG_ASYNC);
+		crypto_has_skcipher(ciphers[i].stream, 0, CRYPTO_ALG_ASYNC);
+	}
+	if (crypto_has_alg("__gcm(aes)",
+			   CRYPTO_ALG_TYPE_AEAD | CRYPTO_ALG_INTERNAL,
+			   CRYPTO_ALG_TYPE_MASK | CRYPTO_ALG_INTERNAL |
+			   CRYPTO_ALG_ASYNC))
+		static_branch_enable(&have_simd);
+}
+
 int linetls_crypto_init(void)
 {
 	int cpu;
@@ -668,10 +689,6 @@ int linetls_crypto_init(void)
 		}
 		per_cpu(seal_cpu.scratch, cpu) = s;
 	}
-	if (crypto_has_alg("__gcm(aes)",
-			   CRYPTO_ALG_TYPE_AEAD | CRYPTO_ALG_INTERNAL,
-			   CRYPTO_ALG_TYPE_MASK | CRYPTO_ALG_INTERNAL |
-			   CRYPTO_ALG_ASYNC))
-		static_branch_enable(&have_simd);
+	find_algorithms();
 	return 0;
 }

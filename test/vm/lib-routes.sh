@@ -154,10 +154,10 @@ device_back() {
     echo "$to_device" | ip -n srv -batch -
 }
 
-# churn THERE BACK: until $work/enough is there, each of them (lines for
-# ip -batch) for a twentieth of a second.
+# churn THERE BACK: until $work/enough or $work/steady is there, each of them
+# (lines for ip -batch) for a twentieth of a second.
 churn() {
-    until [ -e "$work/enough" ]; do
+    until [ -e "$work/enough" ] || [ -e "$work/steady" ]; do
         echo "$1"
         read -r -t 0.05 -u "$lib_never" || :
         echo "$2"
