@@ -17,7 +17,7 @@ PORT=4434
 haproxy_begin
 capture_start wire
 start_haproxy "LD_PRELOAD=$LINETLS_PROVIDER_DIR/liblinetls-fd.so" haproxy
-haproxy_downloads 1
+downloads 1 "$url"
 haproxy_waits
 is_eq "$(debug_lines haproxy 'offloaded by linetls.* path 1')" 7 \
     "connections on the device"
@@ -26,7 +26,7 @@ stop haproxy
 say "$SECONDS s: HAProxy with the library: equal, on the device"
 
 start_haproxy haproxy
-haproxy_downloads 0
+downloads 0 "$url"
 is_eq "$(debug_lines haproxy 'offloaded by')" 0 "offloaded without the library"
 stop haproxy
 say "$SECONDS s: HAProxy without the library: equal, untouched"

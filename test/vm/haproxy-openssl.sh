@@ -27,7 +27,7 @@ on_device() {
     local what=$1
     shift
     start_haproxy "$@"
-    haproxy_downloads 1
+    downloads 1 "$url"
     haproxy_waits
     haproxy_pauses
     is_eq "$(debug_lines haproxy 'offloaded by linetls.* path 1')" 8 \
@@ -43,7 +43,7 @@ haproxy_of() {
     on_device "$1, preloaded" chroot "$root" env \
         "LD_PRELOAD=$LINETLS_PROVIDER_DIR/liblinetls-fd.so" haproxy
     start_haproxy chroot "$root" haproxy
-    haproxy_downloads 0
+    downloads 0 "$url"
     is_eq "$(debug_lines haproxy 'offloaded by')" 0 "offloaded without it"
     stop haproxy
     say "$SECONDS s: $1, not preloaded: equal, untouched"

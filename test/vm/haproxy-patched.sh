@@ -23,7 +23,7 @@ for version in $versions; do
     program=$LINETLS_SRC/build/patches/haproxy-$version/haproxy
     [ -x "$program" ] || skip "patches/haproxy/build has not built $version"
     start_haproxy "$program"
-    haproxy_downloads 1
+    downloads 1 "$url"
     haproxy_waits
     is_eq "$(debug_lines haproxy 'offloaded by linetls.* path 1')" 7 \
         "connections on the device"

@@ -5,8 +5,6 @@
 # examples/haproxy.cfg in front of an nginx that sends the files in the clear.
 
 url=https://$SRV4:$NGINX_PORT
-ciphers_12=(ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384)
-ciphers_13=(TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384)
 
 # haproxy_begin: the files, the configuration, the backends.
 haproxy_begin() {
@@ -40,16 +38,6 @@ start_haproxy() {
     background haproxy srv "${with_provider[@]}" "$@" \
         -db -C "$work" -f haproxy.cfg
     wait_for -t 120 listening "$NGINX_PORT"
-}
-
-# haproxy_downloads CONNECTIONS: all files, in each version and cipher, each
-# time over one connection; CONNECTIONS (1 or 0) of it are on the device.
-haproxy_downloads() {
-    local i
-    for i in 0 1; do
-        offloads "$1" download_all 1.2 "${ciphers_12[i]}" "$url"
-        offloads "$1" download_all 1.3 "${ciphers_13[i]}" "$url"
-    done
 }
 
 # haproxy_waits: a client that is slower than HAProxy, whose writes have to

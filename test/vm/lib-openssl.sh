@@ -12,16 +12,6 @@ field() {
     log_field "$1" "$2 ([0-9]+)"
 }
 
-ciphers_12=(ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384)
-ciphers_13=(TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384)
-downloads() {
-    local i
-    for i in 0 1; do
-        offloads "$1" download_all 1.2 "${ciphers_12[i]}" "$2"
-        offloads "$1" download_all 1.3 "${ciphers_13[i]}" "$2"
-    done
-}
-
 # A request to nginx: PATH, and what is to become of the connection
 request() {
     printf 'GET /%s HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n\r\n' "$@"

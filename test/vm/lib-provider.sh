@@ -132,6 +132,18 @@ offloads() {
         "on the device: $*"
 }
 
+# downloads CONNECTIONS URL: all files, in each version and cipher; each time, so
+# many connections are on the device.
+ciphers_12=(ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384)
+ciphers_13=(TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384)
+downloads() {
+    local i
+    for i in 0 1; do
+        offloads "$1" download_all 1.2 "${ciphers_12[i]}" "$2"
+        offloads "$1" download_all 1.3 "${ciphers_13[i]}" "$2"
+    done
+}
+
 # count PATTERN FILE: lines that have it
 count() {
     grep -c -- "$1" "$2" || :
