@@ -56,7 +56,7 @@ kselftest() {
     if ! grep -q ' problems 0$' "$work/$path.verdict"; then
         grep '^problem' "$work/$path.verdict"
         grep -v '^ok\|^#  *\(RUN\|OK\) \|^# linetls' "$work/$path.tap" |
-            head -n 60
+            sed -n 1,60p
         fail "$path: cases with problems"
     fi
 }
