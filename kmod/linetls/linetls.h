@@ -279,7 +279,13 @@ static inline struct linetls_ctx *linetls_ctx(const struct sock *sk)
 }
 
 /* main.c */
+/*
+ * The ends of contexts: takes no socket lock, since device.c waits for it under
+ * RTNL. A socket's owner may be in a page fault for as long as a file system of
+ * user space likes, and what waits for him is on the other.
+ */
 extern struct workqueue_struct *linetls_wq;
+extern struct workqueue_struct *linetls_cork_wq;
 void linetls_ctx_put(struct linetls_ctx *ctx);
 
 /* send.c */

@@ -15,6 +15,7 @@
 #include "trace.h"
 
 struct workqueue_struct *linetls_wq;
+struct workqueue_struct *linetls_cork_wq;
 
 enum { FAMILY_V4, FAMILY_V6, NUM_FAMILIES };
 
@@ -743,9 +744,14 @@ static int __init linetls_module_init(void)
 	linetls_wq = alloc_workqueue("linetls", 0, 0);
 	if (!linetls_wq)
 		return -ENOMEM;
+	linetls_cork_wq = alloc_workqueue("linetls_cork", WQ_UNBOUND, 0);
+	if (!linetls_cork_wq) {
+		err = -ENOMEM;
+		goto err_wq;
+	}
 	err = linetls_crypto_init();
 	if (err)
-		goto err_wq;
+		goto err_cork_wq;
 	err = linetls_diag_init();
 	if (err)
 		goto err_crypto;
@@ -768,6 +774,8 @@ err_diag:
 	linetls_diag_exit();
 err_crypto:
 	linetls_crypto_exit();
+err_cork_wq:
+	destroy_workqueue(linetls_cork_wq);
 err_wq:
 	destroy_workqueue(linetls_wq);
 	return err;
@@ -778,6 +786,8 @@ static void __exit linetls_module_exit(void)
 {
 	tcp_unregister_ulp(&linetls_ulp_ops);
 	linetls_device_exit();
+	/* Has the last reference of sockets, whose contexts have work, too. */
+	destroy_workqueue(linetls_cork_wq);
 	destroy_workqueue(linetls_wq);
 	clean_acked_data_flush();
 	linetls_guard_exit();

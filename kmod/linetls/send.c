@@ -616,14 +616,14 @@ static void uncork_in(struct sock *sk, struct linetls_ctx *ctx,
 	if (delayed_work_pending(&ctx->cork))
 		return;
 	sock_hold(sk);
-	if (!queue_delayed_work(linetls_wq, &ctx->cork, delay))
+	if (!queue_delayed_work(linetls_cork_wq, &ctx->cork, delay))
 		__sock_put(sk);
 }
 
 /**
  * linetls_uncork - has nobody gone on with the open record?
  *
- * Context: linetls_wq, with a reference to the socket.
+ * Context: linetls_cork_wq, with a reference to the socket.
  */
 void linetls_uncork(struct work_struct *work)
 {
