@@ -411,13 +411,15 @@ static int close_wait(struct sock *sk, struct linetls_ctx *ctx,
  * come; a record of another type is dropped whole, since half an alert or
  * handshake message must not be seen. If the record can't be closed, nobody
  * would come to close it later: it keeps what earlier calls have put into it.
- * Returns how many bytes of this call, at most @n, did not go.
+ * While this call slept, a flush may have done the same. Returns how many bytes
+ * of this call, at most @n, did not go.
  */
 static size_t stop_record(struct sock *sk, struct linetls_ctx *ctx,
-			  struct page_frag *pfrag, size_t n, int flags)
+			  struct page_frag *pfrag, size_t n, int flags,
+			  u8 type)
 {
 	if (!is_open(ctx))
-		return 0;
+		return type == LINETLS_TYPE_DATA ? 0 : n;
 	if (ctx->open.type != LINETLS_TYPE_DATA || !payload_len(ctx)) {
 		linetls_record_clear(&ctx->open);
 		return n;
@@ -498,7 +500,7 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 			linetls_rebind(sk, ctx);
 	}
 	if (rc)
-		left += stop_record(sk, ctx, pfrag, in_record, flags);
+		left += stop_record(sk, ctx, pfrag, in_record, flags, type);
 	return size != left ? size - left : rc;
 }
 
