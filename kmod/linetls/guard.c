@@ -150,13 +150,14 @@ static void end_work(struct work_struct *work)
 		WRITE_ONCE(guard->torn, true);
 		WRITE_ONCE(linetls_guard_torn, true);
 		atomic_long_inc(&linetls_guard_totals.torn);
-		/* Packets that were let through before that are out by then. */
+		/*
+		 * Packets that were let through before that are out by then, of
+		 * queues and of the device.
+		 */
 		synchronize_rcu_expedited();
+		schedule_timeout_uninterruptible(GUARD_LINGER);
 	}
 	trace_linetls_guard_end(guard, busy, ktime_get_ns() - start);
-	/* A writer that goes on by now has been counted. */
-	if (READ_ONCE(guard->by_writer))
-		atomic_long_inc(&linetls_guard_totals.breaks);
 	guard_close(guard);
 
 	atomic_long_dec(&linetls_guard_totals.live);
@@ -187,8 +188,12 @@ bool guard_end(struct linetls_guard *guard, bool by_writer)
 		WRITE_ONCE(guard->by_writer, true);
 	/* If it is not live yet, its maker sees that. */
 	if (cmpxchg(&guard->state, GUARD_NEW, GUARD_ENDING) != GUARD_NEW &&
-	    cmpxchg(&guard->state, GUARD_LIVE, GUARD_ENDING) == GUARD_LIVE)
+	    cmpxchg(&guard->state, GUARD_LIVE, GUARD_ENDING) == GUARD_LIVE) {
+		/* A writer that goes on has been counted. */
+		if (by_writer)
+			atomic_long_inc(&linetls_guard_totals.breaks);
 		queue_work(guard_wq, &guard->work);
+	}
 	/* Pairs with take(). */
 	smp_mb();
 	return !guard_in_flight(guard);
@@ -537,6 +542,7 @@ int linetls_guard_init(void)
 	err = shrinker_start();
 	if (err)
 		goto err_file;
+	guard_pages_init();
 	return 0;
 
 err_file:
@@ -553,6 +559,7 @@ void linetls_guard_exit(void)
 	struct hlist_node *next;
 	int i;
 
+	guard_pages_exit();
 	shrinker_stop();
 	cancel_delayed_work_sync(&reaper);
 	spin_lock(&table_lock);

@@ -108,10 +108,20 @@ bool guard_is_unmounted(const struct linetls_guard *guard);
 int guard_file_init(void);
 void guard_file_exit(void);
 
+/* No device, and no queue of packets, sits on one for so long. */
+#define GUARD_LINGER	(2 * HZ)
+
 /* guard_pages.c */
 extern unsigned int guard_pages;
 int guard_chunks_alloc(struct linetls_guard *guard, loff_t size);
 bool guard_in_flight(const struct linetls_guard *guard);
 bool guard_detach(struct linetls_guard *guard);
+#ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
+void guard_pages_init(void);
+void guard_pages_exit(void);
+#else
+static inline void guard_pages_init(void) { }
+static inline void guard_pages_exit(void) { }
+#endif
 
 #endif

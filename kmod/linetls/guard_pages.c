@@ -20,6 +20,8 @@
  * must not change under the device either. So the counters remember for a while
  * that they have been left.
  */
+#include <linux/debugfs.h>
+#include <linux/fault-inject.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/pagevec.h>
@@ -31,9 +33,6 @@
 
 #define CHUNK_SHIFT_MIN	4
 #define CHUNKS_MAX	16384
-
-/* No device sits on a packet for so long. */
-#define LINGER	(2 * HZ)
 
 unsigned int guard_pages = 16384;
 
@@ -60,7 +59,7 @@ int guard_chunks_alloc(struct linetls_guard *guard, loff_t size)
 	guard->seen = kvcalloc(2 * BITS_TO_LONGS(guard->chunks), sizeof(long),
 			       GFP_KERNEL_ACCOUNT);
 	guard->barred = guard->seen + BITS_TO_LONGS(guard->chunks);
-	guard->last_left = jiffies - LINGER;
+	guard->last_left = jiffies - GUARD_LINGER;
 	return guard->inflight && guard->left && guard->seen ? 0 : -ENOMEM;
 }
 
@@ -236,7 +235,7 @@ bool guard_in_flight(const struct linetls_guard *guard)
 		return true;
 	/* Pairs with chunk_release(). */
 	smp_rmb();
-	return time_before(jiffies, READ_ONCE(guard->last_left) + LINGER);
+	return time_before(jiffies, READ_ONCE(guard->last_left) + GUARD_LINGER);
 }
 
 /* Has anybody but the page cache and the caller the folio? */
@@ -252,7 +251,7 @@ static bool is_in_flight(const struct linetls_guard *guard, u32 chunk)
 		return true;
 	/* Pairs with chunk_release(). */
 	smp_rmb();
-	return (u32)jiffies - READ_ONCE(guard->left[chunk]) < LINGER &&
+	return (u32)jiffies - READ_ONCE(guard->left[chunk]) < GUARD_LINGER &&
 	       any_folio(guard, chunk, is_referenced);
 }
 
@@ -260,9 +259,47 @@ static bool is_in_flight(const struct linetls_guard *guard, u32 chunk)
  * A page is not detached while somebody has it dirty, or the file system holds
  * on to its buffers. Nobody can write to the file by now, so both pass; but one
  * that is in a journal (data=journal) looks clean, and stays there for seconds
- * if nobody asks for more.
+ * if nobody asks for more. To ask may take long (btrfs writes all of the file):
+ * most pages are free before.
  */
 #define DETACH_TRIES	12
+
+/*
+ * What goes wrong is for those to hear of who have the file open: errors that
+ * nobody has seen yet stay so.
+ */
+static void sync_range(struct file *file, loff_t start, loff_t end)
+{
+	file->f_wb_err = READ_ONCE(file->f_mapping->wb_err);
+	vfs_fsync_range(file, start, end, 1);
+}
+
+#ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
+static DECLARE_FAULT_ATTR(fail_detach);
+static struct dentry *fail_dir;
+
+/* guard_pages_init - linetls_fail_detach in debugfs: pages that stay */
+void guard_pages_init(void)
+{
+	fail_dir = fault_create_debugfs_attr("linetls_fail_detach", NULL,
+					     &fail_detach);
+}
+
+void guard_pages_exit(void)
+{
+	debugfs_remove(fail_dir);
+}
+
+static bool detach_fails(void)
+{
+	return should_fail(&fail_detach, 1);
+}
+#else
+static bool detach_fails(void)
+{
+	return false;
+}
+#endif
 
 static bool detach_range(struct linetls_guard *guard, pgoff_t first,
 			 pgoff_t last)
@@ -276,10 +313,11 @@ static bool detach_range(struct linetls_guard *guard, pgoff_t first,
 		if (mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) ||
 		    mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK))
 			filemap_write_and_wait_range(mapping, start, end);
-		if (!invalidate_inode_pages2_range(mapping, first, last))
+		if (!detach_fails() &&
+		    !invalidate_inode_pages2_range(mapping, first, last))
 			return true;
-		if (i == 0)
-			vfs_fsync_range(guard->files[0], start, end, 1);
+		if (i == 3)
+			sync_range(guard->files[0], start, end);
 		/* Half a second in all. */
 		msleep(i < 4 ? 1 : 1 << (i - 3));
 	}
