@@ -133,8 +133,8 @@ second_wire() {
     ip -n cli link set eth1 up
     ip -n srv addr add $SRV4/32 dev lo
     ip -n cli addr add $CLI4/32 dev lo
-    lib_neighbours srv eth1 02:00:00:00:07:12 $CLI4
-    lib_neighbours cli eth1 02:00:00:00:07:11 $SRV4
+    neighbours srv eth1 02:00:00:00:07:12 $CLI4
+    neighbours cli eth1 02:00:00:00:07:11 $SRV4
     ip -n srv route add $CLI4/32 dev eth1 src $SRV4 metric 900
     ip -n cli route add $SRV4/32 dev eth1 src $CLI4
     device_back

@@ -24,6 +24,7 @@ work=${work:-/mnt/scratch/$test_name}
 mkdir -p "$work"
 exec {lib_never}<> <(:)
 declare -A lib_pids=() lib_capture_dev=()
+lib_payload=0
 
 # --- verdicts -------------------------------------------------------------
 
@@ -207,59 +208,68 @@ topology() {
     local ns
     TLS_DEV=tls0
     [ "${1:-}" != plain ] || TLS_DEV=eth0
+    [ "$TLS_DEV" = eth0 ] || modprobe linetls_nic ||
+        fail "linetls_nic does not load"
+    # Few processes, each of which is slow to start.
+    ip -batch - <<END
+netns add srv
+netns add cli
+link add eth0 netns srv address $SRV_MAC type veth peer name eth0 netns cli address $CLI_MAC
+END
     for ns in srv cli; do
-        ip netns add "$ns"
-        nsenter "--net=/run/netns/$ns" sysctl -qw \
+        "$ns" sysctl -qw \
             net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
             net.ipv6.conf.default.accept_dad=0 \
             net.ipv6.conf.default.accept_ra=0 \
             net.ipv6.conf.default.router_solicitations=0
-        nsenter "--net=/run/netns/$ns" ip link set lo up
     done
-    ip link add eth0 netns srv address $SRV_MAC type veth \
-        peer name eth0 netns cli address $CLI_MAC
-    cli ip link set eth0 up
-    cli ip addr add $CLI4/24 dev eth0
-    cli ip addr add $CLI6/64 dev eth0 nodad
-    srv ip link set eth0 up
-    if [ "$TLS_DEV" = tls0 ]; then
-        modprobe linetls_nic || fail "linetls_nic does not load"
-        srv ip link add link eth0 name tls0 type linetls_nic
-        srv ip link set tls0 up
-    fi
-    srv ip addr add $SRV4/24 dev $TLS_DEV
-    srv ip addr add $SRV6/64 dev $TLS_DEV nodad
     # What is lost on this wire is sent again within its own round trip, not
     # that of the Internet: lossy tests do little else than wait otherwise.
-    srv ip route replace ${SRV4%.*}.0/24 dev $TLS_DEV src $SRV4 "${RTO[@]}"
-    srv ip -6 route replace ${SRV6%::*}::/64 dev $TLS_DEV "${RTO[@]}"
-    cli ip route replace ${CLI4%.*}.0/24 dev eth0 src $CLI4 "${RTO[@]}"
-    cli ip -6 route replace ${CLI6%::*}::/64 dev eth0 "${RTO[@]}"
     # A route that moves must not wait for neighbour discovery.
-    lib_neighbours cli eth0 $SRV_MAC $SRV4 $SRV6
-    lib_neighbours srv eth0 $CLI_MAC $CLI4 $CLI6
-    lib_neighbours srv $TLS_DEV $CLI_MAC $CLI4 $CLI6
-    wait_for lib_carrier srv $TLS_DEV
+    cli ip -batch - <<END
+link set lo up
+link set eth0 up
+addr add $CLI4/24 dev eth0
+addr add $CLI6/64 dev eth0 nodad
+route replace ${CLI4%.*}.0/24 dev eth0 src $CLI4 ${RTO[*]}
+route replace ${CLI6%::*}::/64 dev eth0 ${RTO[*]}
+$(lib_neighbours eth0 $SRV_MAC $SRV4 $SRV6)
+END
+    srv ip -batch - <<END
+link set lo up
+link set eth0 up
+$([ "$TLS_DEV" = eth0 ] || echo "link add link eth0 name tls0 type linetls_nic
+link set tls0 up")
+addr add $SRV4/24 dev $TLS_DEV
+addr add $SRV6/64 dev $TLS_DEV nodad
+route replace ${SRV4%.*}.0/24 dev $TLS_DEV src $SRV4 ${RTO[*]}
+route replace ${SRV6%::*}::/64 dev $TLS_DEV ${RTO[*]}
+$(lib_neighbours eth0 $CLI_MAC $CLI4 $CLI6)
+$(lib_neighbours "$TLS_DEV" $CLI_MAC $CLI4 $CLI6)
+END
+    wait_for lib_carrier srv "$TLS_DEV"
     wait_for lib_carrier cli eth0
 }
 
 lib_carrier() {
-    "$1" ip -br link show dev "$2" | grep -q ',LOWER_UP'
+    [[ $("$1" ip -br link show dev "$2") = *,LOWER_UP* ]]
 }
 
+# lib_neighbours DEV MAC ADDRESS...: lines for ip -batch
 lib_neighbours() {
-    local ns=$1 dev=$2 mac=$3 addr
-    shift 3
-    for addr in "$@"; do
-        "$ns" ip neigh replace "$addr" lladdr "$mac" dev "$dev" nud permanent
-    done
+    printf "neigh replace %s lladdr $2 dev $1 nud permanent\n" "${@:3}"
+}
+
+# neighbours NAMESPACE DEV MAC ADDRESS...: known, whatever becomes of the wire
+neighbours() {
+    lib_neighbours "${@:2}" | "$1" ip -batch -
 }
 
 topology_end() {
     local ns
     for ns in srv cli; do
-        [ ! -e "/run/netns/$ns" ] || ip netns del "$ns"
-    done
+        [ ! -e "/run/netns/$ns" ] || echo "netns del $ns"
+    done | ip -batch -
 }
 
 # route_to DEV: the server reaches the client by DEV, tls0 or eth0. All that
@@ -301,11 +311,14 @@ wire_segments() {
 # so that any 45 bytes of it hold the marker. The same for every FILE.
 make_payload() {
     local size=$1 file=$2 master=/mnt/scratch/.payload lines
-    if [ ! -f "$master" ] || [ "$(stat -c %s "$master")" -lt "$size" ]; then
+    [ "$lib_payload" -ge "$size" ] || [ ! -f "$master" ] ||
+        lib_payload=$(stat -c %s "$master")
+    if [ "$lib_payload" -lt "$size" ]; then
         lines=$((size / 32 + 1))
         [ "$lines" -ge 65536 ] || lines=65536
         seq 10000000000000001 $((10000000000000000 + lines)) |
             sed "s/^/$MARKER /" >"$master"
+        lib_payload=$((lines * 32))
     fi
     head -c "$size" "$master" >"$file"
 }

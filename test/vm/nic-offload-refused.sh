@@ -51,7 +51,7 @@ srv ip link set tls0 down
 no_contexts
 encrypted=$(nic_stat tx_tls_encrypted_bytes)
 srv ip link set tls0 up
-lib_neighbours srv tls0 $CLI_MAC $CLI4
+neighbours srv tls0 $CLI_MAC $CLI4
 download_ends
 is_eq "$(nic_stat tx_tls_encrypted_bytes)" "$encrypted" \
     "bytes of the device that had gone down"

@@ -13,7 +13,7 @@ ulp_begin
 modprobe macvlan
 srv ip link add link tls0 name mv0 type macvlan mode bridge
 srv ip link set mv0 up
-lib_neighbours srv mv0 "$CLI_MAC" "$CLI4"
+neighbours srv mv0 "$CLI_MAC" "$CLI4"
 capture_start wire
 
 # ulp: under linetls the packets are encrypted once and arrive.

@@ -15,7 +15,7 @@ need nginx curl wget tcpdump openssl ethtool
 # above WHAT DEV CLIENT VERSION: the device has been made.
 above() {
     srv ip link set "$2" up
-    lib_neighbours srv "$2" "$CLI_MAC" "$CLI4"
+    neighbours srv "$2" "$CLI_MAC" "$CLI4"
     detour "$1" 9 way "$2"
     way "$2"
     in_software "$1" LinetlsReasonNoFeature fetch "$3" "$4"

@@ -43,8 +43,8 @@ bond() {
     done
     ip -n srv link set bond0 up
     ip -n srv addr add $SRV4/24 dev bond0
-    lib_neighbours srv bond0 $BRIDGE_MAC $CLI4
-    lib_neighbours cli br0 $SRV_MAC $SRV4
+    neighbours srv bond0 $BRIDGE_MAC $CLI4
+    neighbours cli br0 $SRV_MAC $SRV4
     wait_for lib_carrier srv bond0
 }
 

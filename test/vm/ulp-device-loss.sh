@@ -20,8 +20,8 @@ second_wire() {
     srv ip link set eth1 up
     cli ip link set eth1 up
     srv ip addr add $SRV4/32 dev lo
-    lib_neighbours srv eth1 02:00:00:00:07:12 $CLI4
-    lib_neighbours cli eth1 02:00:00:00:07:11 $SRV4
+    neighbours srv eth1 02:00:00:00:07:12 $CLI4
+    neighbours cli eth1 02:00:00:00:07:11 $SRV4
     srv ip route add $CLI4/32 dev eth1 src $SRV4 metric 900
     cli ip route add $SRV4/32 dev eth1 src $CLI4
 }
@@ -33,7 +33,7 @@ device_back() {
         srv ip link add link eth0 name tls0 type linetls_nic
     srv ip link set tls0 up
     srv ethtool -K tls0 tls-hw-tx-offload on
-    lib_neighbours srv tls0 $CLI_MAC $CLI4
+    neighbours srv tls0 $CLI_MAC $CLI4
     srv ip route replace $CLI4/32 dev tls0 src $SRV4 metric 100
 }
 

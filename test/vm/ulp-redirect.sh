@@ -109,7 +109,7 @@ modprobe -a sch_ingress sch_netem cls_matchall act_mirred dummy
 second_wire
 # Either wire leads to the same address, whoever wrote it into the packet.
 cli ip link set eth1 address $CLI_MAC
-lib_neighbours srv eth1 $CLI_MAC $CLI4
+neighbours srv eth1 $CLI_MAC $CLI4
 srv tc qdisc add dev tls0 clsact
 capture_start wire
 capture_start other eth1

@@ -84,7 +84,7 @@ steady
 
 ip -n srv link add link eth0 name tls0 type linetls_nic
 ip -n srv link set tls0 up
-lib_neighbours srv tls0 $CLI_MAC $CLI4
+neighbours srv tls0 $CLI_MAC $CLI4
 flip
 reoffloads=$(ulp_stat LinetlsReoffloads)
 wait_for -t 60 grew LinetlsReoffloads $((reoffloads + HALF))

@@ -49,7 +49,7 @@ routes_begin
 modprobe -a ip_gre ipip esp4
 ip -n srv addr add $OUTER_SRV/32 dev lo
 ip -n cli addr add $OUTER_CLI/32 dev lo
-lib_neighbours srv tls0 "$CLI_MAC" $OUTER_CLI
+neighbours srv tls0 "$CLI_MAC" $OUTER_CLI
 ip -n srv route add $OUTER_CLI/32 dev tls0 src $OUTER_SRV
 ip -n cli route add $OUTER_SRV/32 dev eth0 src $OUTER_CLI
 start_nginx
