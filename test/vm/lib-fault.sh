@@ -24,6 +24,8 @@ fault_begin() {
     faults 0 probability
     faults -1 times
     echo 16384 >$fault_tracing/buffer_size_kb
+    # Which says whose module a function is.
+    echo 1 >$fault_tracing/options/sym-offset
     echo "r:fault should_fail_ex failed=\$retval:u8" \
         >$fault_tracing/kprobe_events
     echo "stacktrace if failed == 1" \
@@ -74,5 +76,6 @@ fault_end() {
     echo 0 >$fault_tracing/events/enable
     echo "!stacktrace" >$fault_tracing/events/kprobes/fault/trigger
     echo >$fault_tracing/kprobe_events
+    echo 0 >$fault_tracing/options/sym-offset
     fault_forget
 }

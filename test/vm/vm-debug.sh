@@ -18,4 +18,6 @@ trap 'exit 143' INT TERM
 crash=/sys/kernel/debug/provoke-crash/DIRECT
 guest 99 'KASAN: use-after-free' "modprobe lkdtm; echo READ_AFTER_FREE >$crash"
 guest 99 'scheduling while atomic' "modprobe lkdtm; echo SPINLOCKUP >$crash"
-guest 99 'kmemleak: [0-9]+ new suspected' 'modprobe kmemleak-test'
+# The module itself says more lines with that name than the runner prints.
+guest 99 'the kernel complained' 'modprobe kmemleak-test'
+grep -Eq 'kmemleak: [0-9]+ new suspected' "$dir/kernel" || fail "no leaks found"
