@@ -60,7 +60,7 @@ requests() {
 # into $work/calls.NAME
 observe() {
     zc_start "$2" "$3" LINETLS_DEBUG=0
-    background strace strace -y -s 0 -o "$work/strace" -p "$(worker)" \
+    background strace strace -y -a 1 -s 0 -o "$work/strace" -p "$(worker)" \
         -e trace=sendfile,write,writev,sendto,sendmsg,setsockopt,getsockopt
     wait_for grep -q attached "$work/strace.log"
     requests "$1"
