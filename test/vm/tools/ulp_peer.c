@@ -22,6 +22,8 @@
  *       -n  non-blocking                  -a  an alert after each N calls
  *       -M  MSG_MORE on all but the last  -L  and on the last
  *       -w  go on after SIZE bytes until FILE exists
+ *       -U  the second call's memory has no pages until FILE exists; prints
+ *           "missing" when the kernel waits for one
  *       -F  SIZE is what fits until the socket takes nothing for a second
  *       -e  how it ends: "wait" (default) shuts down and waits for the peer,
  *           "close", "exit" (without close), "linger" (close with SO_LINGER
@@ -37,12 +39,17 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,13 +59,16 @@
 #define FULL_MS 1000
 
 struct sender {
-    const char *ulp, *file, *until, *end;
+    const char *ulp, *file, *until, *end, *pages;
     int mode, handover, sndbuf, jobs, rate;
     size_t chunk;
     unsigned long alerts;
     bool nonblock, more, more_last, splice, fill;
     int in, pipe[2];
     unsigned char *buf;
+    int uffd;
+    unsigned char *hole, *filling;
+    size_t hole_size;
 };
 
 static void nap(void)
@@ -194,6 +204,56 @@ static int do_recv(int argc, char **argv)
     return reap(jobs);
 }
 
+/* ---- memory whose pages are missing ---- */
+
+static void *fill_hole(void *arg)
+{
+    const struct sender *s = arg;
+    struct uffdio_copy copy = {
+        .dst = (uintptr_t)s->hole,
+        .src = (uintptr_t)s->filling,
+        .len = s->hole_size,
+    };
+    struct uffd_msg msg;
+
+    if (read(s->uffd, &msg, sizeof(msg)) != sizeof(msg) ||
+        msg.event != UFFD_EVENT_PAGEFAULT)
+        err(1, "no page fault");
+    puts("missing");
+    fflush(stdout);
+    /* However long: the test says when. */
+    while (access(s->pages, F_OK))
+        nap();
+    if (ioctl(s->uffd, UFFDIO_COPY, &copy))
+        err(1, "UFFDIO_COPY");
+    return NULL;
+}
+
+/* Before the first call, so that the second one comes at once. */
+static void make_hole(struct sender *s)
+{
+    struct uffdio_api api = {.api = UFFD_API};
+    struct uffdio_register reg = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+    size_t page = sysconf(_SC_PAGESIZE);
+    pthread_t thread;
+
+    s->hole_size = (s->chunk + page - 1) / page * page;
+    s->filling = malloc(s->hole_size);
+    s->hole = mmap(NULL, s->hole_size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!s->filling || s->hole == MAP_FAILED)
+        err(1, "no memory");
+    fill_pattern(s->filling, s->hole_size, s->chunk);
+    reg.range.start = (uintptr_t)s->hole;
+    reg.range.len = s->hole_size;
+    s->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+    if (s->uffd < 0 || ioctl(s->uffd, UFFDIO_API, &api) ||
+        ioctl(s->uffd, UFFDIO_REGISTER, &reg))
+        err(1, "userfaultfd");
+    if (pthread_create(&thread, NULL, fill_hole, s))
+        err(1, "pthread_create");
+}
+
 /* ---- sender ---- */
 
 /* Feed the pipe and empty it into the socket: at most @len bytes. */
@@ -220,6 +280,10 @@ static ssize_t splice_some(struct sender *s, int fd, size_t len, int more)
 static ssize_t send_some(struct sender *s, int fd, size_t len, bool more,
                          unsigned long long pos)
 {
+    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+
+    if (s->hole && pos == s->chunk)
+        return send(fd, s->hole, len, flags);
     if (s->file) {
         ssize_t n = sendfile(fd, s->in, NULL, len);
 
@@ -230,7 +294,7 @@ static ssize_t send_some(struct sender *s, int fd, size_t len, bool more,
     fill_pattern(s->buf, len, pos);
     if (s->splice)
         return splice_some(s, fd, len, more);
-    return send(fd, s->buf, len, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    return send(fd, s->buf, len, flags);
 }
 
 static unsigned long long send_all(struct sender *s, int fd,
@@ -305,6 +369,8 @@ static void send_connection(struct sender *s, char **argv)
         err(1, "no memory or pipe");
     if (s->file && (s->in = open(s->file, O_RDONLY)) < 0)
         err(1, "%s", s->file);
+    if (s->pages)
+        make_hole(s);
     if (read(fd, &byte, 1) != 1)
         err(1, "read");
     if (strcmp(argv[2], "none")) {
@@ -329,7 +395,7 @@ static int do_send(int argc, char **argv)
     };
     int opt;
 
-    while ((opt = getopt(argc, argv, "u:m:H:c:b:f:w:e:a:j:R:pnMLF")) != -1) {
+    while ((opt = getopt(argc, argv, "u:m:H:c:b:f:w:U:e:a:j:R:pnMLF")) != -1) {
         switch (opt) {
         case 'u': s.ulp = optarg; break;
         case 'm': s.mode = atoi(optarg); break;
@@ -338,6 +404,7 @@ static int do_send(int argc, char **argv)
         case 'b': s.sndbuf = atoi(optarg); break;
         case 'f': s.file = optarg; break;
         case 'w': s.until = optarg; break;
+        case 'U': s.pages = optarg; break;
         case 'e': s.end = optarg; break;
         case 'a': s.alerts = strtoul(optarg, NULL, 0); break;
         case 'j': s.jobs = atoi(optarg); break;
