@@ -40,7 +40,7 @@ moving() {
         "$tools/key_update" accept "$SRV4" $PORT "$work/cert.pem" \
         -k "$work/key.pem" -f "$work/html/1048576" -e -m -b 20000 "$@"
     wait_for listening $PORT
-    cli timeout 60 "$tools/key_update" connect "$SRV4" $PORT \
+    cli timeout $PATIENCE "$tools/key_update" connect "$SRV4" $PORT \
         "$work/cert.pem" -o "$output" >"$work/receiver.log" 2>&1 ||
         fail "receiver: $(<"$work/receiver.log")"
     finish sender || fail "sender: $(<"$work/sender.log")"

@@ -68,7 +68,7 @@ haproxy_pauses() {
     exec {rest}<>"$work/paused"
     wait_for listening 8081
     rm -f "$work/part"
-    background pausing cli curl -sSN --max-time 60 \
+    background pausing cli curl -sSN --max-time $PATIENCE \
         --cacert "$work/cert.pem" --http1.1 -o "$work/part" "$url/slow"
     wait_for -t 10 has_size "$work/part" $size
     tail -c +$((size + 1)) "$work/whole" >&"$rest"

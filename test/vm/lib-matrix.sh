@@ -48,7 +48,7 @@ get_wget() {
     done
     cli wget -q -nH -nd -P "$work/got" --ca-certificate="$work/cert.pem" \
         --ciphers="$priority:-CIPHER-ALL:+$gnutls" \
-        --tries=1 --timeout=60 "${args[@]}"
+        --tries=1 --timeout=$PATIENCE "${args[@]}"
 }
 
 # sample ARRAY: the counters now

@@ -71,7 +71,8 @@ END
 # download PORT FILE: with what was sent
 download() {
     rm -f "$work/got"
-    cli curl -sS --cacert "$work/cert.pem" --max-time 120 -o "$work/got" \
+    cli curl -sS --cacert "$work/cert.pem" -o "$work/got" \
+        --max-time $((2 * PATIENCE)) \
         "https://$SRV4:$1/$2" && cmp "$work/got" "$work/www/$2"
 }
 

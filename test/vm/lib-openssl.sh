@@ -36,7 +36,7 @@ openssl_nginx_updates() {
             request $path$SIZE keep
         done >>"$work/requests"
         request $path$SIZE close >>"$work/requests"
-        cli timeout 60 "$tool" connect "$SRV4" $NGINX_PORT "$work/cert.pem" \
+        cli timeout $PATIENCE "$tool" connect "$SRV4" $NGINX_PORT "$work/cert.pem" \
             -o "$work/got" -f "$work/requests" -u "$every" -r \
             >"$work/in.log" 2>&1 || fail "nginx /$path: $(<"$work/in.log")"
         grep -a "^$MARKER" "$work/got" >"$work/bodies" || :
@@ -72,7 +72,7 @@ openssl_updates() {
     server_in_root out "$tool" accept "$SRV4" $PORT "$work/cert.pem" \
         -k "$work/key.pem" -f "$work/html/$SIZE" -e -o "$work/said" -u 100000 -r
     wait_for listening $PORT
-    cli timeout 60 "$tool" connect "$SRV4" $PORT "$work/cert.pem" \
+    cli timeout $PATIENCE "$tool" connect "$SRV4" $PORT "$work/cert.pem" \
         -o "$work/got" -f "$work/say" -u 10 -r >"$work/in.log" 2>&1 ||
         fail "client: $(<"$work/in.log")"
     finish out || fail "server: $(<"$work/out.log")"

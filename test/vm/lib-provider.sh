@@ -75,7 +75,7 @@ curl_tls() {
     local version=$1 cipher=$2 option=--ciphers
     shift 2
     [ "$version" != 1.3 ] || option=--tls13-ciphers
-    cli curl -sS --http0.9 --max-time 60 --cacert "$work/cert.pem" \
+    cli curl -sS --http0.9 --max-time $PATIENCE --cacert "$work/cert.pem" \
         --tlsv"$version" --tls-max "$version" $option "$cipher" "$@"
 }
 
@@ -104,7 +104,7 @@ gnutls_download() {
     mkfifo "$work/gnutls.in"
     exec {input}<>"$work/gnutls.in"
     printf 'GET /%s HTTP/1.0\r\n\r\n' "$size" >&"$input"
-    cli timeout 60 gnutls-cli --x509cafile "$work/cert.pem" \
+    cli timeout $PATIENCE gnutls-cli --x509cafile "$work/cert.pem" \
         --priority "NORMAL:-VERS-ALL:+VERS-TLS$version:-CIPHER-ALL:+$cipher" \
         --logfile "$work/gnutls.log" -p "$port" "$SRV4" \
         <&"$input" >"$work/gnutls.out" || status=$?

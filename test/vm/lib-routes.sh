@@ -28,11 +28,12 @@ fetch() {
     local client=$1 version=$2 url=https://${3:-$SRV4}:$NGINX_PORT/$FETCH
     case $client in
     curl)
-        cli curl -sS --fail --max-time 60 --cacert "$work/cert.pem" \
+        cli curl -sS --fail --max-time $PATIENCE --cacert "$work/cert.pem" \
             --tlsv"$version" --tls-max "$version" -o "$work/got/$FETCH" "$url"
         ;;
     wget)
-        cli wget -q --ca-certificate="$work/cert.pem" --tries=1 --timeout=60 \
+        cli wget -q --ca-certificate="$work/cert.pem" --tries=1 \
+            --timeout=$PATIENCE \
             --ciphers="NORMAL:-VERS-ALL:+VERS-TLS$version" \
             -O "$work/got/$FETCH" "$url"
         ;;

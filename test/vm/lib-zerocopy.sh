@@ -89,7 +89,7 @@ zc_quiet() {
 
 # get ARGS...: curl, over one connection
 get() {
-    cli curl -sS --max-time 120 --cacert "$work/cert.pem" "$@"
+    cli curl -sS --max-time $((2 * PATIENCE)) --cacert "$work/cert.pem" "$@"
 }
 
 # same NAME [OTHER]: what was got as NAME is the file OTHER.

@@ -18,6 +18,9 @@ CLI4=10.7.0.2 CLI6=fd07::2
 SRV_MAC=02:00:00:00:07:01 CLI_MAC=02:00:00:00:07:02
 MARKER=linetls-plain
 RTO=(rto_min 40ms)
+# Seconds for what takes a few; on the debug kernel all takes its time.
+PATIENCE=60
+[ "${LINETLS_KERNEL:-}" != debug ] || PATIENCE=360
 
 test_name=$(basename "$0" .sh)
 work=${work:-/mnt/scratch/$test_name}

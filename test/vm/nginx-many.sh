@@ -20,7 +20,7 @@ url=https://$SRV4:$NGINX_PORT
 
 # batch VERSION NAME PATH: 100 connections, of which 25 are open at a time
 batch() {
-    cli curl -sS --fail --no-progress-meter --max-time 120 \
+    cli curl -sS --fail --no-progress-meter --max-time $((2 * PATIENCE)) \
         --parallel --parallel-immediate --parallel-max 25 \
         -H 'Connection: close' --cacert "$work/cert.pem" \
         --tlsv"$1" --tls-max "$1" -o "$work/got/$2.#1" "$url$3/16385?[1-100]"

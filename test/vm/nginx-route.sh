@@ -41,7 +41,7 @@ download() {
     before=$(ulp_stat LinetlsTxDevice)
     # Slow until the last detour, however slow that is.
     far_netem delay 2ms rate 3mbit
-    background curl cli curl -sS --fail --max-time 120 \
+    background curl cli curl -sS --fail --max-time $((2 * PATIENCE)) \
         --cacert "$work/cert.pem" "--tlsv$version" --tls-max "$version" \
         $option "$cipher" -o "$work/got/$BIG" \
         "https://$SRV4:$NGINX_PORT$1/$BIG"

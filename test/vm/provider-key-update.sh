@@ -29,7 +29,7 @@ field() {
 get() {
     local log=$1 port=$2
     shift 2
-    cli timeout 60 "$tool" connect "$SRV4" "$port" "$work/cert.pem" \
+    cli timeout $PATIENCE "$tool" connect "$SRV4" "$port" "$work/cert.pem" \
         -o "$work/got" "$@" >"$work/$log.log" 2>&1
 }
 
@@ -78,7 +78,7 @@ say "$SECONDS s: both sides change keys: equal"
 background in srv "$tool" accept "$SRV4" $PORT "$work/cert.pem" \
     -k "$work/key.pem" -o "$work/got" -f "$work/say" -u 10 -r
 wait_for listening_here
-cli "${with_provider[@]}" timeout 60 "$tool" connect "$SRV4" $PORT \
+cli "${with_provider[@]}" timeout $PATIENCE "$tool" connect "$SRV4" $PORT \
     "$work/cert.pem" -f "$work/html/$SIZE" -e -u 30000 -r -b 20000 \
     >"$work/out.log" 2>&1 || fail "client: $(<"$work/out.log")"
 finish in || fail "server: $(<"$work/in.log")"
@@ -95,7 +95,7 @@ srv "${with_provider[@]}" openssl s_server -accept $PORT -naccept 1 \
     <&"$input" >"$work/s_server.log" 2>&1 &
 lib_pids[s_server]=$!
 wait_for listening_here
-background in cli timeout 60 "$tool" connect "$SRV4" $PORT \
+background in cli timeout $PATIENCE "$tool" connect "$SRV4" $PORT \
     "$work/cert.pem" -o "$work/got" -f "$work/say" -u 10 -r \
     -n $((SIZE + 16384))
 wait_for grep -q 'CIPHER is' "$work/s_server.log"
@@ -145,7 +145,7 @@ say "$SECONDS s: nginx answers a client that asks for new keys: equal"
 rm -f "$work/gnutls.in"
 mkfifo "$work/gnutls.in"
 exec {input}<>"$work/gnutls.in"
-cli timeout 60 gnutls-cli --x509cafile "$work/cert.pem" --inline-commands \
+cli timeout $PATIENCE gnutls-cli --x509cafile "$work/cert.pem" --inline-commands \
     --priority "NORMAL:-VERS-ALL:+VERS-TLS1.3" -p $NGINX_PORT "$SRV4" \
     <&"$input" >"$work/gnutls.out" 2>&1 &
 lib_pids[gnutls]=$!

@@ -18,14 +18,14 @@ wait_for listening 80
 
 wire_netem loss 2% delay 1ms reorder 5% duplicate 1%
 capture_start piece
-cli curl -sS --max-time 60 -o "$work/copy" "http://$SRV4/piece"
+cli curl -sS --max-time $PATIENCE -o "$work/copy" "http://$SRV4/piece"
 capture_stop piece
 cmp "$work/piece" "$work/copy"
 is_gt "$(capture_search piece $MARKER)" 0 "plaintext of one segment"
 is_eq "$(capture_search piece "not in it")" 0 "strings that were not sent"
 
 capture_start file
-cli curl -sS --max-time 60 -o "$work/copy" "http://[$SRV6]/file"
+cli curl -sS --max-time $PATIENCE -o "$work/copy" "http://[$SRV6]/file"
 capture_stop file
 cmp "$work/file" "$work/copy"
 is_gt "$(capture_search file "not in it" $MARKER)" 60000 "lines in the capture"
