@@ -670,6 +670,7 @@ static int check_proto(struct sock *sk)
 	if (sk->sk_type != SOCK_STREAM || sk->sk_protocol != IPPROTO_TCP ||
 	    !sk->sk_socket || has_psock(sk))
 		return -EOPNOTSUPP;
+	/* Pairs with build_proto(). */
 	if (unlikely(!smp_load_acquire(&p->origin))) {
 		if (prot->sendmsg != tcp_sendmsg ||
 		    prot->close != tcp_close)

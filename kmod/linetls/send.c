@@ -680,7 +680,7 @@ static int send_control(struct sock *sk, struct linetls_ctx *ctx,
 }
 
 /* TLS_SET_RECORD_TYPE, as in Documentation/networking/tls.rst. */
-static int process_cmsg(const struct msghdr *msg, u8 *type)
+static int process_cmsg(struct msghdr *msg, u8 *type)
 {
 	struct cmsghdr *cmsg;
 	bool found = false;
