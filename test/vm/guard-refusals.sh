@@ -153,7 +153,7 @@ make_guarded "$work/second" 4
 echo 0 >/proc/sys/fs/leases-enable
 says "ENOLCK 11" "r:$work/second"
 echo 1 >/proc/sys/fs/leases-enable
-echo 1 >$parameters/guard_files
+echo 0 >$parameters/guard_files
 says "ENFILE 13" "r:$work/second"
 echo 65536 >$parameters/guard_files
 says "ok 1" "r:$work/second"

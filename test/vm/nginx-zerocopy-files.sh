@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # needs: long
-# kernels: 6.1
 # build: patches/nginx/build
 #
 # Patched nginx sends files without a copy, different ones in turn over one

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # needs: long
-# kernels: 6.1
 # build: patches/nginx/build
 #
 # HTTP/2: many files at a time over one connection, frame by frame in turn,

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # needs: long
-# kernels: 6.1
 # build: patches/nginx/build
 #
 # Slow clients of patched nginx, which is reloaded meanwhile: the old worker
