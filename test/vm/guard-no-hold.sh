@@ -11,6 +11,8 @@ set -eu
 # shellcheck source=test/vm/lib-guard.sh disable=SC2119
 . "$(dirname "$0")/lib-guard.sh"
 
+[ "$LINETLS_KERNEL" != debug ] || skip "too slow to announce often"
+
 ulp_begin plain
 chmod 755 "$work"
 anchor=/proc/self

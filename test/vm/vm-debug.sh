@@ -3,7 +3,7 @@
 #
 # where: host
 # kernels: debug
-# timeout: 1500
+# timeout: 900
 #
 # What only the debug kernel finds is found, and is the verdict: a use after
 # free, sleep with a lock held, memory that nobody has any more.
