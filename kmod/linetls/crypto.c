@@ -48,7 +48,7 @@ static DEFINE_PER_CPU(struct seal_cpu, seal_cpu) = {
 	.lock = INIT_LOCAL_LOCK(lock),
 };
 
-/* Some cipher's @simd exists. */
+/* Some cipher's @simd exists. Asked once: each question may run modprobe. */
 static DEFINE_STATIC_KEY_FALSE(have_simd);
 
 static const struct linetls_cipher ciphers[] = {

@@ -256,15 +256,6 @@ static bool is_in_flight(const struct linetls_guard *guard, u32 chunk)
 }
 
 /*
- * A page is not detached while somebody has it dirty, or the file system holds
- * on to its buffers. Nobody can write to the file by now, so both pass; but one
- * that is in a journal (data=journal) looks clean, and stays there for seconds
- * if nobody asks for more. To ask may take long (btrfs writes all of the file):
- * most pages are free before.
- */
-#define DETACH_TRIES	12
-
-/*
  * What goes wrong is for those to hear of who have the file open: errors that
  * nobody has seen yet stay so.
  */
@@ -300,6 +291,15 @@ static bool detach_fails(void)
 	return false;
 }
 #endif
+
+/*
+ * A page is not detached while somebody has it dirty, or the file system holds
+ * on to its buffers. Nobody can write to the file by now, so both pass; but one
+ * that is in a journal (data=journal) looks clean, and stays there for seconds
+ * if nobody asks for more. To ask may take long (btrfs writes all of the file):
+ * most pages are free before.
+ */
+#define DETACH_TRIES	12
 
 static bool detach_range(struct linetls_guard *guard, pgoff_t first,
 			 pgoff_t last)
