@@ -23,11 +23,7 @@ acknowledged() {
 # gave_up: the sender has not got all of it into the device in time. The peer can
 # miss where what was sent ends, and then nothing gets on.
 gave_up() {
-    local end=$((SECONDS + 60))
-    while running out && [ "$SECONDS" -lt "$end" ]; do
-        nap
-    done
-    running out || return 1
+    ! ends_within 60 out || return 1
     stop in
     echo N >"$pause"
     stop out

@@ -36,8 +36,8 @@ openssl_nginx_updates() {
             request $path$SIZE keep
         done >>"$work/requests"
         request $path$SIZE close >>"$work/requests"
-        cli timeout $PATIENCE "$tool" connect "$SRV4" $NGINX_PORT "$work/cert.pem" \
-            -o "$work/got" -f "$work/requests" -u "$every" -r \
+        cli timeout $PATIENCE "$tool" connect "$SRV4" $NGINX_PORT \
+            "$work/cert.pem" -o "$work/got" -f "$work/requests" -u "$every" -r \
             >"$work/in.log" 2>&1 || fail "nginx /$path: $(<"$work/in.log")"
         grep -a "^$MARKER" "$work/got" >"$work/bodies" || :
         cat "$work/html/$SIZE"{,,,,} | cmp - "$work/bodies" || fail "nginx /$path"

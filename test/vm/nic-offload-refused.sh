@@ -20,7 +20,8 @@ capture_start wire
 download_begins() {
     local before
     before=$(nic_stat tx_tls_encrypted_bytes)
-    background long cli curl -sS --cacert "$work/cert.pem" --max-time $((2 * PATIENCE)) \
+    background long cli curl -sS --cacert "$work/cert.pem" \
+        --max-time $((2 * PATIENCE)) \
         --limit-rate 600k -o "$work/long" "https://$SRV4:4256/long"
     wait_for above tx_tls_encrypted_bytes $((before + 1000000))
 }

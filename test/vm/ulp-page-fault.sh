@@ -37,15 +37,6 @@ still_stuck() {
     is_eq "$(sent_of out)" "" "what was sent $1"
 }
 
-# ended NAME: within 30 s
-ended() {
-    local end=$((SECONDS + 30))
-    while running "$1"; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        nap
-    done
-}
-
 ulp_begin
 second_wire
 echo 1 >$trace/events/workqueue/workqueue_execute_start/enable
@@ -62,7 +53,7 @@ is_eq "$(ulp_stat LinetlsCurrTxDevice)" 1 "connections on the device"
 say "$SECONDS s: down"
 background down srv ip link set tls0 down
 # RTNL is held where that hangs: what says how the network is would hang, too.
-ended down || {
+ends_within 30 down || {
     touch "$work/pages"
     finish down || :
     fail "the device went down only after the page fault"
