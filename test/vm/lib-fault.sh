@@ -13,10 +13,12 @@ faults() {
     echo "$1" >"$fault_debugfs/fail_page_alloc/$2"
 }
 
-# fault_begin: nothing fails yet; from here on is known where it did.
+# fault_begin: nothing fails yet; from here on is known where it did, and the
+# kernel may say that it had no memory (test/vm/complaints).
 fault_begin() {
     local type
     [ -d $fault_debugfs/failslab ] || skip "no fault injection"
+    echo "lib-fault: memory fails" >/dev/kmsg
     for type in failslab fail_page_alloc fail_usercopy; do
         echo 0 >$fault_debugfs/$type/verbose
     done
@@ -78,4 +80,5 @@ fault_end() {
     echo >$fault_tracing/kprobe_events
     echo 0 >$fault_tracing/options/sym-offset
     fault_forget
+    echo "lib-fault: memory is there" >/dev/kmsg
 }
