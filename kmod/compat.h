@@ -43,12 +43,23 @@ static inline void linetls_set_netns_local(struct net_device *dev)
 #endif
 }
 
+/*
+ * For linetls_tcp_send(): more comes at once, TCP need not look before that
+ * whether it may send. The caller sees to it that it does if nothing comes.
+ * tcp_sendmsg_locked(), since it is there for pages, knows no such flag.
+ */
+#ifdef HAVE_PROTO_SENDPAGE
+#define LINETLS_NOTLAST	MSG_SENDPAGE_NOTLAST
+#else
+#define LINETLS_NOTLAST	0
+#endif
+
 /**
  * linetls_tcp_send - hand plaintext of records to TCP, without a copy
  * @frags:	fragments to send, all of the same record
  * @n:		how many
  * @off:	bytes of the first that TCP has already
- * @flags:	MSG_DONTWAIT, and MSG_NOSIGNAL, MSG_MORE
+ * @flags:	MSG_DONTWAIT, and MSG_NOSIGNAL, MSG_MORE, LINETLS_NOTLAST
  *
  * TCP takes page references of its own. Context: socket lock held. Returns
  * bytes taken, fewer than asked at times, or a negative errno.
@@ -58,7 +69,7 @@ static inline int linetls_tcp_send(struct sock *sk, const skb_frag_t *frags,
 {
 #ifdef HAVE_PROTO_SENDPAGE
 	if (n > 1)
-		flags |= MSG_SENDPAGE_NOTLAST;
+		flags |= LINETLS_NOTLAST;
 	tcp_rate_check_app_limited(sk);
 	return do_tcp_sendpages(sk, skb_frag_page(frags),
 				skb_frag_off(frags) + off,

@@ -189,6 +189,7 @@ struct linetls_count {
  * @push_frag:	its first fragment that TCP has not taken wholly
  * @push_off:	bytes taken of that fragment
  * @pushing:	a sender is inside TCP
+ * @held:	TCP has bytes and was told that more comes (LINETLS_NOTLAST)
  * @retry:	pushes where no ACK will; holds the socket
  * @cork:	closes an open record that nobody goes on with; holds the socket
  * @corked_at:	when the last call left one (jiffies)
@@ -238,6 +239,7 @@ struct linetls_ctx {
 	int push_frag;
 	u32 push_off;
 	bool pushing;
+	bool held;
 	struct timer_list retry;
 	struct delayed_work cork;
 	unsigned long corked_at;

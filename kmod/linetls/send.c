@@ -215,8 +215,24 @@ static bool may_send(const struct sock *sk)
 	return (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
 }
 
+/*
+ * More does not come at once. TCP sends what it has when the socket lock is
+ * released, as it does where it finds the lock taken; and probes a window that
+ * is shut, if no answer to anything will tell when it opens.
+ */
+static void send_held(struct sock *sk, struct linetls_ctx *ctx)
+{
+	if (likely(!ctx->held))
+		return;
+	ctx->held = false;
+	tcp_check_probe_timer(sk);
+	if (!test_and_set_bit(TCP_TSQ_DEFERRED, &sk->sk_tsq_flags))
+		sock_hold(sk);
+}
+
 static int wait_memory(struct sock *sk, long *timeo)
 {
+	send_held(sk, linetls_ctx(sk));
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	return sk_stream_wait_memory(sk, timeo);
 }
@@ -290,8 +306,11 @@ static int push_some(struct sock *sk, struct linetls_ctx *ctx, int flags)
 		rc = linetls_tcp_send(sk, &info->frags[ctx->push_frag],
 				      info->num_frags - ctx->push_frag,
 				      ctx->push_off,
-				      (flags & (MSG_MORE | MSG_NOSIGNAL)) |
+				      (flags & (MSG_MORE | MSG_NOSIGNAL |
+						LINETLS_NOTLAST)) |
 				      MSG_DONTWAIT);
+		/* Without room, too, TCP sends what it has. */
+		ctx->held = rc > 0 && (flags & LINETLS_NOTLAST);
 		if (rc < 0)
 			return rc;
 		advance(ctx, rc);
@@ -492,7 +511,8 @@ static int send_data(struct sock *sk, struct linetls_ctx *ctx,
 		if (rc)
 			break;
 		in_record = 0;
-		rc = push(sk, ctx, left ? flags | MSG_MORE : flags, &timeo);
+		rc = push(sk, ctx, left ? flags | MSG_MORE | LINETLS_NOTLAST :
+				   flags, &timeo);
 		if (rc || !left)
 			break;
 		if (unlikely(ctx->reason == LINETLS_REASON_HANDOVER) &&
@@ -612,6 +632,11 @@ void linetls_flush(struct sock *sk)
  */
 #define CORK_LIMIT	(HZ / 5)
 
+static bool is_corked(const struct linetls_ctx *ctx)
+{
+	return is_open(ctx) || ctx->held;
+}
+
 static void uncork_in(struct sock *sk, struct linetls_ctx *ctx,
 		      unsigned long delay)
 {
@@ -623,7 +648,7 @@ static void uncork_in(struct sock *sk, struct linetls_ctx *ctx,
 }
 
 /**
- * linetls_uncork - has nobody gone on with the open record?
+ * linetls_uncork - has nobody gone on with the open record, or with a splice?
  *
  * Context: linetls_cork_wq, with a reference to the socket.
  */
@@ -636,15 +661,17 @@ void linetls_uncork(struct work_struct *work)
 
 	lock_sock(sk);
 	/* A sender that sleeps comes back to it, and a close has seen to it. */
-	if (!is_open(ctx) || ctx->error || ctx->broken || is_ended(sk) ||
+	if (!is_corked(ctx) || ctx->error || ctx->broken || is_ended(sk) ||
 	    sk->sk_write_pending)
 		goto out;
 	left = ctx->corked_at + CORK_LIMIT - jiffies;
 	if (left <= 0) {
-		flush_open(sk, ctx, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (is_open(ctx))
+			flush_open(sk, ctx, MSG_NOSIGNAL | MSG_DONTWAIT);
+		send_held(sk, ctx);
 		left = CORK_LIMIT;
 	}
-	if (is_open(ctx))
+	if (is_corked(ctx))
 		uncork_in(sk, ctx, left);
 out:
 	release_sock(sk);
@@ -708,7 +735,7 @@ static int send_msg(struct sock *sk, struct msghdr *msg, size_t size,
 	bool wait = !(flags & MSG_DONTWAIT);
 	int rc;
 
-	if (flags & ~SEND_FLAGS)
+	if (flags & ~(SEND_FLAGS | (pages ? LINETLS_NOTLAST : 0)))
 		return -EOPNOTSUPP;
 	if ((flags & (MSG_MORE | MSG_EOR)) == (MSG_MORE | MSG_EOR))
 		return -EINVAL;
@@ -748,7 +775,10 @@ err:
 	if (rc == -EPIPE)
 		rc = sk_stream_error(sk, flags, rc);
 out:
-	if (is_open(ctx)) {
+	/* Of pages, more comes only if this one was taken as a whole. */
+	if (!(flags & LINETLS_NOTLAST) || rc != size)
+		send_held(sk, ctx);
+	if (is_corked(ctx)) {
 		ctx->corked_at = jiffies;
 		uncork_in(sk, ctx, CORK_LIMIT);
 	}
@@ -782,9 +812,9 @@ int linetls_sendpage(struct sock *sk, struct page *page, int offset,
 	};
 	struct msghdr msg = {};
 
-	if (flags & MSG_SENDPAGE_NOTLAST)
+	if (flags & LINETLS_NOTLAST)
 		flags |= MSG_MORE;
-	flags &= ~(MSG_SENDPAGE_NOTLAST | MSG_SENDPAGE_NOPOLICY);
+	flags &= ~MSG_SENDPAGE_NOPOLICY;
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, &bvec, 1, size);
 	return send_msg(sk, &msg, size, flags, true);
 }

@@ -82,6 +82,56 @@ static void pipes_nonblock(struct link *l)
     close(p[1]);
 }
 
+static unsigned long long records(const struct link *l)
+{
+    struct linetls_tx_status status;
+    socklen_t len = sizeof(status);
+
+    if (getsockopt(l->fd, SOL_TLS, LINETLS_TX_STATUS, &status, &len))
+        err(1, "LINETLS_TX_STATUS");
+    return status.records;
+}
+
+/*
+ * A record that is complete leaves with the call, also if the call says that
+ * more comes after what is in the next one, which stays open until somebody
+ * has waited for a fifth of a second: then it would prove nothing.
+ */
+static void complete_leaves(struct link *l, int pipe[2])
+{
+    bool seen = false;
+
+    for (int i = 0; i < 20 && !seen; i++) {
+        unsigned long long before = records(l);
+
+        if (pipe) {
+            put(l, pipe[1], MAX_PAYLOAD + 1, 0);
+            drain(l, pipe[0], MAX_PAYLOAD + 1, SPLICE_F_MORE);
+        } else {
+            check(send_pattern(l, MAX_PAYLOAD + 1, MSG_MORE) ==
+                  MAX_PAYLOAD + 1, "%d", errno);
+        }
+        check(far_has(l, l->pos - 1, 20000), "%llu", l->far->bytes);
+        seen = records(l) == before + 1;
+        check(send_pattern(l, 0, 0) == 0, "no bytes: %d", errno);
+        want(l, TYPE_DATA, MAX_PAYLOAD);
+        want(l, TYPE_DATA, 1);
+    }
+    check(seen, "the first record came with the second");
+}
+
+static void complete(struct link *l)
+{
+    int p[2];
+
+    if (pipe(p))
+        err(1, "pipe");
+    complete_leaves(l, NULL);
+    complete_leaves(l, p);
+    close(p[0]);
+    close(p[1]);
+}
+
 /* Pages of ours in the pipe, which are taken back when splice() returns. */
 static void gifts(struct link *l)
 {
@@ -231,6 +281,7 @@ const struct send_case file_cases[] = {
     {.name = "pipes", .run = pipes},
     {.name = "pipes_nonblock", .run = pipes_nonblock, .sndbuf = 20000,
      .rcvbuf = 8192},
+    {.name = "complete", .run = complete},
     {.name = "gifts", .run = gifts},
     {.name = "tees", .run = tees},
     {.name = "files", .run = files, .sndbuf = 40000},
