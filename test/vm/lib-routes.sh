@@ -143,7 +143,7 @@ second_wire() {
 
 # What makes tls0 the way again, for ip -batch: it is there, and down or up.
 to_device="link set tls0 up
-    neigh replace $CLI4 lladdr $CLI_MAC dev tls0 nud permanent
+    $(lib_neighbours tls0 $CLI_MAC $CLI4)
     route replace $CLI4/32 dev tls0 src $SRV4 metric 100"
 
 # device_back: tls0 is there, up, with its feature and the better route.

@@ -13,29 +13,8 @@
 set -eu
 # shellcheck source=test/vm/lib-ulp.sh
 . "$(dirname "$0")/lib-ulp.sh"
-
-second_wire() {
-    ip link add eth1 netns srv address 02:00:00:00:07:11 type veth \
-        peer name eth1 netns cli address 02:00:00:00:07:12
-    srv ip link set eth1 up
-    cli ip link set eth1 up
-    srv ip addr add $SRV4/32 dev lo
-    neighbours srv eth1 02:00:00:00:07:12 $CLI4
-    neighbours cli eth1 02:00:00:00:07:11 $SRV4
-    srv ip route add $CLI4/32 dev eth1 src $SRV4 metric 900
-    cli ip route add $SRV4/32 dev eth1 src $CLI4
-}
-
-# tls0 is there, up, with its feature and the better route.
-device_back() {
-    modprobe linetls_nic
-    srv ip link show tls0 >/dev/null 2>&1 ||
-        srv ip link add link eth0 name tls0 type linetls_nic
-    srv ip link set tls0 up
-    srv ethtool -K tls0 tls-hw-tx-offload on
-    neighbours srv tls0 $CLI_MAC $CLI4
-    srv ip route replace $CLI4/32 dev tls0 src $SRV4 metric 100
-}
+# shellcheck source=test/vm/lib-routes.sh
+. "$(dirname "$0")/lib-routes.sh"
 
 device_down() {
     srv ip link set tls0 down
