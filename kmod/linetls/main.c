@@ -412,15 +412,21 @@ out:
 
 /* ---- socket options ---- */
 
+static int read_int(int *value, sockptr_t optval, unsigned int optlen)
+{
+	if (sockptr_is_null(optval) || optlen != sizeof(*value))
+		return -EINVAL;
+	return copy_from_sockptr(value, optval, sizeof(*value)) ? -EFAULT : 0;
+}
+
 static int set_mode(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
-	int mode;
+	int mode, err;
 
-	if (sockptr_is_null(optval) || optlen != sizeof(mode))
-		return -EINVAL;
-	if (copy_from_sockptr(&mode, optval, sizeof(mode)))
-		return -EFAULT;
+	err = read_int(&mode, optval, optlen);
+	if (err)
+		return err;
 	if (mode < LINETLS_TX_MODE_PREFER || mode > LINETLS_TX_MODE_REQUIRE)
 		return -EINVAL;
 	if (ctx->offload)
@@ -434,12 +440,11 @@ static int set_mode(struct sock *sk, sockptr_t optval, unsigned int optlen)
 static int set_handover(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
 	struct linetls_ctx *ctx = linetls_ctx(sk);
-	int bytes;
+	int bytes, err;
 
-	if (sockptr_is_null(optval) || optlen != sizeof(bytes))
-		return -EINVAL;
-	if (copy_from_sockptr(&bytes, optval, sizeof(bytes)))
-		return -EFAULT;
+	err = read_int(&bytes, optval, optlen);
+	if (err)
+		return err;
 	if (bytes < 0 || (bytes && ctx->mode == LINETLS_TX_MODE_REQUIRE))
 		return -EINVAL;
 	if (ctx->offload)
@@ -456,10 +461,9 @@ static int set_file(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	int fd, err;
 	u8 reason;
 
-	if (sockptr_is_null(optval) || optlen != sizeof(fd))
-		return -EINVAL;
-	if (copy_from_sockptr(&fd, optval, sizeof(fd)))
-		return -EFAULT;
+	err = read_int(&fd, optval, optlen);
+	if (err)
+		return err;
 	if (!READ_ONCE(ctx->offload))
 		return -ENOTCONN;
 	err = linetls_guard_get(fd, &guard, &reason);
