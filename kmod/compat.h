@@ -62,14 +62,13 @@ static inline void linetls_set_netns_local(struct net_device *dev)
  * @flags:	MSG_DONTWAIT, and MSG_NOSIGNAL, MSG_MORE, LINETLS_NOTLAST
  *
  * TCP takes page references of its own. Context: socket lock held. Returns
- * bytes taken, fewer than asked at times, or a negative errno.
+ * bytes taken, fewer than asked at times, or a negative errno: with -EAGAIN it
+ * sends what it has.
  */
 static inline int linetls_tcp_send(struct sock *sk, const skb_frag_t *frags,
 				   int n, u32 off, int flags)
 {
 #ifdef HAVE_PROTO_SENDPAGE
-	if (n > 1)
-		flags |= LINETLS_NOTLAST;
 	tcp_rate_check_app_limited(sk);
 	return do_tcp_sendpages(sk, skb_frag_page(frags),
 				skb_frag_off(frags) + off,

@@ -132,6 +132,7 @@ static void linetls_close(struct sock *sk, long timeout)
 	if (has_tx) {
 		linetls_flush(sk);
 		linetls_drop_push(ctx);
+		ctx->held = false;	/* the FIN takes it along */
 		sk_stop_timer(sk, &ctx->retry);
 		if (cancel_delayed_work(&ctx->cork))
 			__sock_put(sk);

@@ -225,6 +225,8 @@ static void send_held(struct sock *sk, struct linetls_ctx *ctx)
 	if (likely(!ctx->held))
 		return;
 	ctx->held = false;
+	if (sk->sk_state == TCP_CLOSE)
+		return;
 	tcp_check_probe_timer(sk);
 	if (!test_and_set_bit(TCP_TSQ_DEFERRED, &sk->sk_tsq_flags))
 		sock_hold(sk);
@@ -232,7 +234,12 @@ static void send_held(struct sock *sk, struct linetls_ctx *ctx)
 
 static int wait_memory(struct sock *sk, long *timeo)
 {
-	send_held(sk, linetls_ctx(sk));
+	struct linetls_ctx *ctx = linetls_ctx(sk);
+
+	/* As TCP before it waits: also less than a packet. */
+	if (ctx->held)
+		tcp_sk(sk)->nonagle |= TCP_NAGLE_PUSH;
+	send_held(sk, ctx);
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	return sk_stream_wait_memory(sk, timeo);
 }
@@ -292,6 +299,25 @@ static void advance(struct linetls_ctx *ctx, u32 n)
 	}
 }
 
+/*
+ * LINETLS_NOTLAST if TCP need not look whether it may send: the rest of the
+ * record follows, or another; but for one it has to have room, and it has enough
+ * when there is a packet of any length.
+ */
+static int not_last(const struct sock *sk, const struct linetls_ctx *ctx,
+		    int flags)
+{
+	const struct tls_record_info *info = &ctx->push->info;
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (info->num_frags - ctx->push_frag > 1)
+		return LINETLS_NOTLAST;
+	if (info->end_seq - tp->snd_nxt >=
+	    min_t(u32, tcp_notsent_lowat(tp), GSO_LEGACY_MAX_SIZE))
+		return 0;
+	return flags & LINETLS_NOTLAST;
+}
+
 /* What TCP takes at once. Returns 0 when it has the record. */
 static int push_some(struct sock *sk, struct linetls_ctx *ctx, int flags)
 {
@@ -299,6 +325,8 @@ static int push_some(struct sock *sk, struct linetls_ctx *ctx, int flags)
 	int rc;
 
 	while (ctx->push_frag < info->num_frags) {
+		int more = not_last(sk, ctx, flags);
+
 		rc = is_ended(sk) ? -EPIPE : check_stream(sk, ctx);
 		if (rc)
 			return rc;
@@ -306,11 +334,10 @@ static int push_some(struct sock *sk, struct linetls_ctx *ctx, int flags)
 		rc = linetls_tcp_send(sk, &info->frags[ctx->push_frag],
 				      info->num_frags - ctx->push_frag,
 				      ctx->push_off,
-				      (flags & (MSG_MORE | MSG_NOSIGNAL |
-						LINETLS_NOTLAST)) |
-				      MSG_DONTWAIT);
-		/* Without room, too, TCP sends what it has. */
-		ctx->held = rc > 0 && (flags & LINETLS_NOTLAST);
+				      (flags & (MSG_MORE | MSG_NOSIGNAL)) |
+				      more | MSG_DONTWAIT);
+		if (rc > 0 || rc == -EAGAIN)
+			ctx->held = rc > 0 && more;
 		if (rc < 0)
 			return rc;
 		advance(ctx, rc);
@@ -661,9 +688,12 @@ void linetls_uncork(struct work_struct *work)
 
 	lock_sock(sk);
 	/* A sender that sleeps comes back to it, and a close has seen to it. */
-	if (!is_corked(ctx) || ctx->error || ctx->broken || is_ended(sk) ||
-	    sk->sk_write_pending)
+	if (!is_corked(ctx) || sk->sk_write_pending)
 		goto out;
+	if (ctx->error || ctx->broken || is_ended(sk)) {
+		send_held(sk, ctx);
+		goto out;
+	}
 	left = ctx->corked_at + CORK_LIMIT - jiffies;
 	if (left <= 0) {
 		if (is_open(ctx))
@@ -833,6 +863,7 @@ void linetls_splice_eof(struct socket *sock)
 	/* A sender that sleeps has gone on from there. */
 	if (!ctx->error && !is_ended(sk) && !sk->sk_write_pending)
 		flush_open(sk, ctx, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ctx->held = false;
 	release_sock(sk);
 	/* TCP holds back the end of a record that was full. */
 	ctx->tls.sk_proto->splice_eof(sock);

@@ -248,6 +248,18 @@ static void nodelay(struct link *l)
     }
 }
 
+/* A limit of one record: what TCP could send at once does not count. */
+static void lowat(struct link *l)
+{
+    ssize_t rc;
+
+    set_tcp(l, TCP_NOTSENT_LOWAT, MAX_PAYLOAD);
+    rc = send_pattern(l, 200000, MSG_DONTWAIT);
+    check(rc > MAX_PAYLOAD, "%zd: %d", rc, errno);
+    send_all(l, 200000, 0);
+    check(far_has(l, l->pos, 20000), "%llu of %llu", l->far->bytes, l->pos);
+}
+
 const struct send_case call_cases[] = {
     {.name = "sizes", .run = sizes},
     {.name = "types", .run = types},
@@ -260,5 +272,6 @@ const struct send_case call_cases[] = {
     {.name = "cork", .run = cork},
     {.name = "left", .run = left},
     {.name = "nodelay", .run = nodelay},
+    {.name = "lowat", .run = lowat},
     {0},
 };
