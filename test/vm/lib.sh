@@ -70,6 +70,9 @@ lib_state() {
         say "$name: last output"
         tail -n 10 "$work/$name.log"
     done
+    for name in "$work"/*error*; do
+        [ ! -s "$name" ] || { say "${name##*/}"; tail -n 10 "$name"; }
+    done
     say "kernel log"
     dmesg | tail -n 10
 }
