@@ -68,6 +68,7 @@ static unsigned one_byte_records(struct link *l, unsigned max)
 static void small_records(struct link *l)
 {
     static const int sndbuf[] = {4096, 65536, 1 << 20, 64 << 20};
+    const char *kernel = getenv("LINETLS_KERNEL");
     long long slab = slab_kb();
     unsigned total = 0;
 
@@ -84,9 +85,13 @@ static void small_records(struct link *l)
         check(queued < room + 4096, "%u queued, %u allowed", queued, room);
     }
     check(total == RECORDS, "%u records", total);
-    /* 9 of 10 bytes of what the records take are on the socket's account. */
+    /*
+     * 9 of 10 bytes of what the records take are on the socket's account; but
+     * the debug kernel puts more around each than is in it.
+     */
     slab = slab_kb() - slab;
-    check(slab * 1024 < meminfo(l->fd, SK_MEMINFO_WMEM_QUEUED) * 11LL / 10,
+    check((kernel && !strcmp(kernel, "debug")) ||
+          slab * 1024 < meminfo(l->fd, SK_MEMINFO_WMEM_QUEUED) * 11LL / 10,
           "%lld kB of slab", slab);
     release(l);
     finish(l);
