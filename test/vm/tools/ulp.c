@@ -189,6 +189,16 @@ void send_record(int fd, unsigned char type, const void *buf, size_t len)
     }
 }
 
+unsigned long long records_of(int fd)
+{
+    struct linetls_tx_status st;
+    socklen_t len = sizeof(st);
+
+    if (getsockopt(fd, SOL_TLS, LINETLS_TX_STATUS, &st, &len))
+        err(1, "LINETLS_TX_STATUS");
+    return st.records;
+}
+
 void print_status(int fd)
 {
     struct linetls_tx_status st;

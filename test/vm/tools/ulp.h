@@ -110,4 +110,7 @@ void send_record(int fd, unsigned char type, const void *buf, size_t len);
 /* LINETLS_TX_STATUS as a line, nothing for a socket that has none. */
 void print_status(int fd);
 
+/* How many records it has sent. */
+unsigned long long records_of(int fd);
+
 #endif

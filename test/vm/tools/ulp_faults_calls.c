@@ -190,16 +190,6 @@ static int send_small(struct connection *c)
     return send_until(c, 100, 100, 0);
 }
 
-static unsigned long long records(const struct connection *c)
-{
-    struct linetls_tx_status st;
-    socklen_t len = sizeof(st);
-
-    if (getsockopt(c->fd, SOL_TLS, LINETLS_TX_STATUS, &st, &len))
-        err(1, "LINETLS_TX_STATUS");
-    return st.records;
-}
-
 /*
  * There is no memory at all, and no second call to bring what the first has
  * taken on its way. Once, whatever fails.
@@ -213,7 +203,7 @@ static int send_starved(struct connection *c)
     if (c->starved)
         return 0;
     c->starved = true;
-    before = records(c);
+    before = records_of(c->fd);
     fill_pattern(buf, sizeof(buf), c->pos);
     fault_all(true);
     rc = send(c->fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -221,7 +211,7 @@ static int send_starved(struct connection *c)
     if (rc < 0 && errno != EAGAIN && errno != ENOMEM)
         err(1, "send without memory");
     refused += rc < 0;
-    if (rc > 0 && records(c) == before)
+    if (rc > 0 && records_of(c->fd) == before)
         errx(1, "%zd bytes were taken without memory, and stay", rc);
     c->pos += rc > 0 ? rc : 0;
     return 0;

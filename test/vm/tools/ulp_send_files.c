@@ -82,16 +82,6 @@ static void pipes_nonblock(struct link *l)
     close(p[1]);
 }
 
-static unsigned long long records(const struct link *l)
-{
-    struct linetls_tx_status status;
-    socklen_t len = sizeof(status);
-
-    if (getsockopt(l->fd, SOL_TLS, LINETLS_TX_STATUS, &status, &len))
-        err(1, "LINETLS_TX_STATUS");
-    return status.records;
-}
-
 /*
  * A record that is complete leaves with the call, also if the call says that
  * more comes after what is in the next one, which stays open until somebody
@@ -102,7 +92,7 @@ static void complete_leaves(struct link *l, int pipe[2])
     bool seen = false;
 
     for (int i = 0; i < 20 && !seen; i++) {
-        unsigned long long before = records(l);
+        unsigned long long before = records_of(l->fd);
 
         if (pipe) {
             put(l, pipe[1], MAX_PAYLOAD + 1, 0);
@@ -112,7 +102,7 @@ static void complete_leaves(struct link *l, int pipe[2])
                   MAX_PAYLOAD + 1, "%d", errno);
         }
         check(far_has(l, l->pos - 1, 20000), "%llu", l->far->bytes);
-        seen = records(l) == before + 1;
+        seen = records_of(l->fd) == before + 1;
         check(send_pattern(l, 0, 0) == 0, "no bytes: %d", errno);
         want(l, TYPE_DATA, MAX_PAYLOAD);
         want(l, TYPE_DATA, 1);
