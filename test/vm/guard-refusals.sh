@@ -149,14 +149,14 @@ truncate -s 1023G "$work/xfs/large"
 says "ok 1" "r:$work/xfs/large"
 
 # Leases, limits, mounts of others.
-make_guarded "$work/second" 4
+make_guarded "$work/unwritten" 4
 echo 0 >/proc/sys/fs/leases-enable
-says "ENOLCK 11" "r:$work/second"
+says "ENOLCK 11" "r:$work/unwritten"
 echo 1 >/proc/sys/fs/leases-enable
 echo 0 >$parameters/guard_files
-says "ENFILE 13" "r:$work/second"
+says "ENFILE 13" "r:$work/unwritten"
 echo 65536 >$parameters/guard_files
-says "ok 1" "r:$work/second"
+says "ok 1" "r:$work/unwritten"
 make_fs ext4 -O ^has_journal
 make_guarded "$work/ext4/file" 4
 exec 5<"$work/ext4/file"
